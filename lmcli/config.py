@@ -1,0 +1,248 @@
+"""Settings: frozen dataclasses whose fields are the only place where a default and its help exist.
+
+A field is `Annotated[type, "help", ...] = default`. Flags, TOML keys and documentation come from it. Further marks:
+
+    Flag("--vocab-size")    it has a command-line option (Flag() names it after the field)
+    Owned(REGISTRY, "muon") its value is a table {name = ..., further keys} decoded by the registered dataclass
+    OwnedList(REGISTRY)     its value is a list of such tables; a bare name stands for a table with nothing but the name
+    Unkeyed()               it can't change a result, so it is no part of what makes an artifact fresh or stale
+    annotated_types.Ge(1)   and the other constraints that pydantic knows
+
+Nothing here imports pydantic before a value is checked, so that `--help` stays fast.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin, get_type_hints
+
+from lmcli.errors import ConfigError, did_you_mean
+from lmcli.registry import Registry
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Flag:
+    """Marks a field that has a command-line option; `names` replace the default `--field-name`."""
+
+    names: tuple[str, ...] = ()
+
+    def __init__(self, *names: str) -> None:
+        object.__setattr__(self, "names", names)
+
+
+@dataclass(frozen=True)
+class Unkeyed:
+    """Marks a field that can't change a result."""
+
+
+@dataclass(frozen=True)
+class Owned:
+    """Marks a field whose table belongs to a registry entry: `name` picks the entry, the other keys are its fields."""
+
+    registry: Registry
+    default: str
+
+
+@dataclass(frozen=True)
+class OwnedList:
+    """Marks a field that lists registry entries, each a name or a table {name = ..., further keys}."""
+
+    registry: Registry
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def section(cls: type[T]) -> type[T]:
+    """A stage's settings: a frozen, keyword-only dataclass."""
+    return dataclass(frozen=True, kw_only=True)(cls)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One setting as the command line, the documentation and the decoder see it."""
+
+    name: str
+    type: Any
+    help: str
+    default: Any
+    constraints: tuple[Any, ...] = ()
+    flag: Flag | None = None
+    owned: Owned | None = None
+    owned_list: OwnedList | None = None
+    unkeyed: bool = False
+
+    @property
+    def hint(self) -> Any:
+        """The type with its constraints, for pydantic."""
+        return Annotated[self.type, *self.constraints] if self.constraints else self.type
+
+
+@functools.cache
+def fields(cls: type) -> dict[str, Field]:
+    """The settings of a section, in the order of the source."""
+    hints = get_type_hints(cls, include_extras=True)
+    return {item.name: _field(item, hints[item.name]) for item in dataclasses.fields(cls)}
+
+
+def _field(item: dataclasses.Field[Any], hint: Any) -> Field:
+    base, marks = (get_args(hint)[0], get_args(hint)[1:]) if get_origin(hint) is Annotated else (hint, ())
+    found: dict[type, Any] = {type(mark): mark for mark in marks}
+    default = item.default
+    if default is dataclasses.MISSING and item.default_factory is not dataclasses.MISSING:
+        default = item.default_factory()
+    return Field(
+        name=item.name,
+        type=base,
+        help=found.get(str, ""),
+        default=default,
+        constraints=tuple(mark for mark in marks if not isinstance(mark, str | Flag | Owned | OwnedList | Unkeyed)),
+        flag=found.get(Flag),
+        owned=found.get(Owned),
+        owned_list=found.get(OwnedList),
+        unkeyed=Unkeyed in found,
+    )
+
+
+def decode(cls: type[T], values: Mapping[str, Any], path: str = "") -> T:
+    """The section that `values` (as read from TOML) describe; `path` ("train") goes into error messages.
+
+    Raises ConfigError for an unknown key, a wrong type or an impossible value.
+    """
+    known = fields(cls)
+    for key in values:
+        if key not in known:
+            hint = did_you_mean(key, known) or f"known keys: {', '.join(known)}"
+            raise ConfigError(f"unknown key {_join(path, key)}", hint)
+    decoded = {key: _decode_field(known[key], value, _join(path, key)) for key, value in values.items()}
+    for name, field in known.items():
+        if name not in decoded and (field.owned or field.owned_list):
+            decoded[name] = _decode_field(field, field.default if field.owned_list else {}, _join(path, name))
+    return cls(**decoded)
+
+
+def _decode_field(field: Field, value: Any, path: str) -> Any:
+    if field.owned:
+        return _decode_owned(field.owned, value, path)
+    if field.owned_list:
+        return _decode_list(field.owned_list, value, path)
+    return check(field.hint, value, path)
+
+
+def _decode_owned(owned: Owned, value: Any, path: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{path} must be a table with a name, not {value!r}", f'for example [{path}] name = "…"')
+    name = value.get("name", owned.default)
+    if not isinstance(name, str):
+        raise ConfigError(f"{path}.name must be a string, not {name!r}")
+    options = {key: item for key, item in value.items() if key != "name"}
+    return decode(owned.registry.load(name), options, path)
+
+
+def _decode_list(owned: OwnedList, value: Any, path: str) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise ConfigError(f"{path} must be a list of names or tables, not {value!r}")
+    tables = [{"name": item} if isinstance(item, str) else item for item in value]
+    for table in tables:
+        if not isinstance(table, Mapping) or "name" not in table:
+            raise ConfigError(f"each entry of {path} is a name or a table with a name, not {table!r}")
+    return tuple(_decode_owned(Owned(owned.registry, ""), table, path) for table in tables)
+
+
+def check(hint: Any, value: Any, path: str) -> Any:
+    """`value` as the type `hint`, strictly: true is no number, "3" is no number, nan is nothing."""
+    try:
+        encoded = json.dumps(value, default=str)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path} can't be read: {error}") from None
+    return _validate(hint, encoded, path, value, strings=False)
+
+
+def parse(hint: Any, text: str, path: str) -> Any:
+    """`text` from the environment or `--set` as the type `hint`; lists are separated by commas."""
+    if get_origin(_plain(hint)) in (tuple, list):
+        items = [item.strip() for item in text.split(",") if item.strip()]
+        return check(hint, items, path)
+    return _validate(hint, text, path, text, strings=True)
+
+
+def _validate(hint: Any, data: str, path: str, shown: Any, strings: bool) -> Any:
+    from pydantic import TypeAdapter, ValidationError  # 50 ms: not before a value is checked
+
+    adapter: Any = TypeAdapter(hint, config={"allow_inf_nan": False})
+    try:
+        return adapter.validate_strings(data) if strings else adapter.validate_json(data, strict=True)
+    except ValidationError as error:
+        reasons = dict.fromkeys(item["msg"] for item in error.errors())
+        raise ConfigError(f"{path} = {shown!r} is not possible: {'; or '.join(reasons)}") from None
+
+
+def _plain(hint: Any) -> Any:
+    """The first member of an optional type, without annotations."""
+    if get_origin(hint) is Annotated:
+        return _plain(get_args(hint)[0])
+    if get_origin(hint) in (Union, types.UnionType):
+        return _plain(next(member for member in get_args(hint) if member is not type(None)))
+    return hint
+
+
+def leaf(cls: type, path: tuple[str, ...], values: Mapping[str, Any], where: str) -> Any:
+    """The type of the setting at `path` below a section; `values` tell which registry entry a table names."""
+    known = fields(cls)
+    if path[0] not in known:
+        hint = did_you_mean(path[0], known) or f"known keys: {', '.join(known)}"
+        raise ConfigError(f"unknown key {where}", hint)
+    field = known[path[0]]
+    if field.owned_list and len(path) == 1:
+        return tuple[str, ...]
+    if not field.owned:
+        if len(path) > 1:
+            raise ConfigError(f"unknown key {where}", f"{path[0]} has no keys of its own")
+        return field.hint
+    if path[1:] == ("name",) or len(path) == 1:
+        return Literal[tuple(field.owned.registry)]
+    table = values.get(path[0], {})
+    entry = field.owned.registry.load(table.get("name", field.owned.default))
+    return leaf(entry, path[1:], table, where)
+
+
+def dump(config: Any) -> dict[str, Any]:
+    """The settings as JSON values, the way TOML would state them; what can't change a result is left out."""
+    result: dict[str, Any] = {}
+    for name, field in fields(type(config)).items():
+        if field.unkeyed:
+            continue
+        value = getattr(config, name)
+        if field.owned:
+            value = _dump_owned(field.owned.registry, value)
+        if field.owned_list:
+            value = [_dump_owned(field.owned_list.registry, item) for item in value]
+        result[name] = list(value) if isinstance(value, tuple) else value
+    return result
+
+
+def _dump_owned(registry: Registry, entry: Any) -> dict[str, Any]:
+    return {"name": name_of(registry, entry), **dump(entry)}
+
+
+def name_of(registry: Registry, entry: Any) -> str:
+    """The name under which the class of `entry` is registered."""
+    target = f"{type(entry).__module__}:{type(entry).__qualname__}"
+    return next(name for name, place in registry.items() if place == target)
+
+
+def walk(cls: type, prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Field]]:
+    """Every setting of a section with its path; a registry's table appears as its `name` and its default's fields."""
+    for name, field in fields(cls).items():
+        yield (*prefix, name), field
+        if field.owned:
+            yield from walk(field.owned.registry.load(field.owned.default), (*prefix, name))
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key

@@ -1,0 +1,45 @@
+"""How long work tells that it goes on. Libraries are handed a `Progress`; only the command line draws it."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
+
+
+class Task(Protocol):
+    """One bar: `advance` by an amount in the task's unit, `describe` what is happening right now."""
+
+    def advance(self, amount: float = 1) -> None: ...
+
+    def describe(self, text: str) -> None: ...
+
+
+class Progress(Protocol):
+    def task(self, label: str, total: float | None = None, unit: str = "") -> AbstractContextManager[Task]:
+        """A piece of work; `total` and `advance` count in `unit` ("B", "docs", "steps"), None = not known."""
+        ...
+
+    def say(self, message: str) -> None:
+        """A line that a user wants to know (what was chosen, what was shrunk)."""
+        ...
+
+    def warn(self, message: str) -> None:
+        """A line that a user should act on."""
+        ...
+
+
+class _SilentTask:
+    def advance(self, amount: float = 1) -> None: ...
+
+    def describe(self, text: str) -> None: ...
+
+
+class Silent:
+    """Progress for library callers and tests: draws and says nothing."""
+
+    def task(self, label: str, total: float | None = None, unit: str = "") -> AbstractContextManager[Task]:
+        return nullcontext(_SilentTask())
+
+    def say(self, message: str) -> None: ...
+
+    def warn(self, message: str) -> None: ...
