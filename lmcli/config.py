@@ -14,7 +14,6 @@ Nothing here imports pydantic before a value is checked, so that `--help` stays 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import types
 from collections.abc import Iterator, Mapping
@@ -83,7 +82,6 @@ class Field:
         return Annotated[self.type, *self.constraints] if self.constraints else self.type
 
 
-@functools.cache
 def fields(cls: type) -> dict[str, Field]:
     """The settings of a section, in the order of the source."""
     hints = get_type_hints(cls, include_extras=True)
@@ -118,7 +116,7 @@ def decode(cls: type[T], values: Mapping[str, Any], path: str = "") -> T:
     for key in values:
         if key not in known:
             hint = did_you_mean(key, known) or f"known keys: {', '.join(known)}"
-            raise ConfigError(f"unknown key {_join(path, key)}", hint)
+            raise ConfigError(f"unknown key {_join(path, key)}", hint, _join(path, key))
     decoded = {key: _decode_field(known[key], value, _join(path, key)) for key, value in values.items()}
     for name, field in known.items():
         if name not in decoded and (field.owned or field.owned_list):
@@ -136,21 +134,30 @@ def _decode_field(field: Field, value: Any, path: str) -> Any:
 
 def _decode_owned(owned: Owned, value: Any, path: str) -> Any:
     if not isinstance(value, Mapping):
-        raise ConfigError(f"{path} must be a table with a name, not {value!r}", f'for example [{path}] name = "…"')
+        raise ConfigError(
+            f"{path} must be a table with a name, not {value!r}", f'for example [{path}] name = "…"', path
+        )
     name = value.get("name", owned.default)
     if not isinstance(name, str):
-        raise ConfigError(f"{path}.name must be a string, not {name!r}")
+        raise ConfigError(f"{path}.name must be a string, not {name!r}", key=path)
     options = {key: item for key, item in value.items() if key != "name"}
-    return decode(owned.registry.load(name), options, path)
+    return decode(_entry(owned.registry, name, path), options, path)
+
+
+def _entry(registry: Registry, name: str, path: str) -> Any:
+    try:
+        return registry.load(name)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error.message}", error.hint, path) from None
 
 
 def _decode_list(owned: OwnedList, value: Any, path: str) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple):
-        raise ConfigError(f"{path} must be a list of names or tables, not {value!r}")
+        raise ConfigError(f"{path} must be a list of names or tables, not {value!r}", key=path)
     tables = [{"name": item} if isinstance(item, str) else item for item in value]
     for table in tables:
         if not isinstance(table, Mapping) or "name" not in table:
-            raise ConfigError(f"each entry of {path} is a name or a table with a name, not {table!r}")
+            raise ConfigError(f"each entry of {path} is a name or a table with a name, not {table!r}", key=path)
     return tuple(_decode_owned(Owned(owned.registry, ""), table, path) for table in tables)
 
 
@@ -159,7 +166,7 @@ def check(hint: Any, value: Any, path: str) -> Any:
     try:
         encoded = json.dumps(value, default=str)
     except (TypeError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} can't be read: {error}") from None
+        raise ConfigError(f"{path} can't be read: {error}", key=path) from None
     return _validate(hint, encoded, path, value, strings=False)
 
 
@@ -179,7 +186,7 @@ def _validate(hint: Any, data: str, path: str, shown: Any, strings: bool) -> Any
         return adapter.validate_strings(data) if strings else adapter.validate_json(data, strict=True)
     except ValidationError as error:
         reasons = dict.fromkeys(item["msg"] for item in error.errors())
-        raise ConfigError(f"{path} = {shown!r} is not possible: {'; or '.join(reasons)}") from None
+        raise ConfigError(f"{path} = {shown!r} is not possible: {'; or '.join(reasons)}", key=path) from None
 
 
 def _plain(hint: Any) -> Any:
@@ -196,17 +203,17 @@ def leaf(cls: type, path: tuple[str, ...], values: Mapping[str, Any], where: str
     known = fields(cls)
     if path[0] not in known:
         hint = did_you_mean(path[0], known) or f"known keys: {', '.join(known)}"
-        raise ConfigError(f"unknown key {where}", hint)
+        raise ConfigError(f"unknown key {where}", hint, where)
     field = known[path[0]]
     if field.owned_list and len(path) == 1:
         return tuple[str, ...]
     if not field.owned:
         if len(path) > 1:
-            raise ConfigError(f"unknown key {where}", f"{path[0]} has no keys of its own")
+            raise ConfigError(f"unknown key {where}", f"{path[0]} has no keys of its own", where)
         return field.hint
     if path[1:] == ("name",) or len(path) == 1:
         return Literal[tuple(field.owned.registry)]
-    table = values.get(path[0], {})
+    table = _as_table(values.get(path[0], {}))
     entry = field.owned.registry.load(table.get("name", field.owned.default))
     return leaf(entry, path[1:], table, where)
 
@@ -236,12 +243,20 @@ def name_of(registry: Registry, entry: Any) -> str:
     return next(name for name, place in registry.items() if place == target)
 
 
-def walk(cls: type, prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Field]]:
-    """Every setting of a section with its path; a registry's table appears as its `name` and its default's fields."""
+def walk(cls: type, values: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Field]]:
+    """Every setting of a section with its path, those of the registry entries that `values` name included."""
     for name, field in fields(cls).items():
         yield (*prefix, name), field
         if field.owned:
-            yield from walk(field.owned.registry.load(field.owned.default), (*prefix, name))
+            table = _as_table(values.get(name, {}))
+            chosen = table.get("name", field.owned.default)
+            yield from walk(field.owned.registry.load(chosen), table, (*prefix, name))
+
+
+def _as_table(value: Any) -> Mapping[str, Any]:
+    if isinstance(value, str):
+        return {"name": value}
+    return value if isinstance(value, Mapping) else {}
 
 
 def _join(path: str, key: str) -> str:

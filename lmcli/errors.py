@@ -40,7 +40,11 @@ class InputError(LmcliError):
 
 
 class ConfigError(InputError):
-    pass
+    """`key` is the dotted setting at fault, so that whoever knows where it was given can add the place."""
+
+    def __init__(self, message: str, hint: str | None = None, key: str | None = None) -> None:
+        super().__init__(message, hint)
+        self.key = key
 
 
 class ArtifactError(LmcliError):
@@ -63,8 +67,8 @@ class GateError(LmcliError):
     exit_code = 8
 
 
-class Stopped(BaseException):  # noqa: N818 - like KeyboardInterrupt, it is no error and must pass `except Exception`
-    """SIGINT, SIGTERM or SIGHUP ended the command; the exit code is 128 + the signal's number."""
+class Stopped(BaseException):
+    """A signal ended the command; the exit code is 128 + its number. No Exception, so that nothing swallows it."""
 
     def __init__(self, signal_number: int, message: str = "stopped", hint: str | None = None) -> None:
         super().__init__(message)

@@ -1,0 +1,1 @@
+"""The project directory: its manifest, digests, durable writes and the runner that makes artifacts."""

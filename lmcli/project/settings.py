@@ -1,0 +1,172 @@
+"""The layers of a setting: default < lmcli.toml < what the lock recorded < environment < --set < flag."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lmcli import config
+from lmcli.errors import ConfigError, did_you_mean
+from lmcli.project.document import Document
+from lmcli.project.lock import Override
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the person said when the command started. Flags are dotted keys with typed values."""
+
+    flags: Mapping[str, Any] = field(default_factory=dict)
+    sets: Sequence[str] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The decoded sections by table name, where each given value came from, and what is not in lmcli.toml."""
+
+    sections: Mapping[str, Any]
+    origins: Mapping[str, str]
+    overrides: Mapping[str, Override]
+
+
+@dataclass(frozen=True)
+class _Value:
+    table: str
+    path: tuple[str, ...]
+    value: Any
+    origin: str
+
+    @property
+    def key(self) -> str:
+        return ".".join((self.table, *self.path))
+
+
+def resolve(
+    sections: Mapping[str, type],
+    document: Document,
+    given: Given | None = None,
+    recorded: Mapping[str, Override] | None = None,
+) -> Resolved:
+    """Decode `sections` (table name -> dataclass) through all layers.
+
+    `recorded` overrides hold until the lmcli.toml value that they mask changes. Raises ConfigError with the place of
+    the value at fault.
+    """
+    given = given or Given()
+    values = {table: _copy(document.table(table)) for table in sections}
+    origins: dict[str, str] = {}
+    overrides: dict[str, Override] = {}
+    for layer in (_recorded, _environment, _sets, _flags):
+        for item in layer(sections, values, document, given, recorded or {}):
+            _put(values[item.table], item.path, item.value, item.key)
+            origins[item.key] = item.origin
+            masked = document.get(item.key)
+            overrides.pop(item.key, None)
+            if masked != item.value:
+                overrides[item.key] = Override(item.value, masked)
+    decoded = {table: _decode(cls, values[table], table, document, origins) for table, cls in sections.items()}
+    return Resolved(decoded, origins, overrides)
+
+
+def _recorded(
+    sections: Mapping[str, type], values: Any, document: Document, given: Given, recorded: Mapping[str, Override]
+) -> Iterator[_Value]:
+    for key, override in recorded.items():
+        table = _table_of(key, sections)
+        if table and document.get(key) == override.masked:
+            yield _Value(table, _below(key, table), override.value, "lmcli.lock")
+
+
+def _environment(
+    sections: Mapping[str, type], values: Any, document: Document, given: Given, recorded: Any
+) -> Iterator[_Value]:
+    for table, cls in sections.items():
+        for path, item in list(config.walk(cls, values[table])):
+            name = variable(table, path)
+            if name in given.environment:
+                hint = config.leaf(cls, path, values[table], name) if item.owned else item.hint
+                yield _Value(table, path, config.parse(hint, given.environment[name], name), f"${name}")
+
+
+def _sets(
+    sections: Mapping[str, type], values: Any, document: Document, given: Given, recorded: Any
+) -> Iterator[_Value]:
+    for text in given.sets:
+        key, equals, value = text.partition("=")
+        key = key.strip()
+        if not equals:
+            raise ConfigError(f"--set {text}: no value", "write --set KEY=VALUE, for example --set train.seed=1")
+        table = _table_of(key, sections)
+        if table is None:
+            hint = did_you_mean(key.split(".")[0], sections) or f"this command reads: {', '.join(sections)}"
+            raise ConfigError(f"--set {key}: no such setting for this command", hint)
+        path = _below(key, table)
+        hint_type = config.leaf(sections[table], path, values[table], key)
+        yield _Value(table, path, config.parse(hint_type, value.strip(), f"--set {key}"), f"--set {key}")
+
+
+def _flags(
+    sections: Mapping[str, type], values: Any, document: Document, given: Given, recorded: Any
+) -> Iterator[_Value]:
+    for key, value in given.flags.items():
+        table = _table_of(key, sections)
+        if table is None:
+            raise LookupError(f"flag for {key}, but the command reads {list(sections)}")
+        path = _below(key, table)
+        yield _Value(table, path, list(value) if isinstance(value, tuple) else value, f"--{path[-1].replace('_', '-')}")
+
+
+def variable(table: str, path: tuple[str, ...]) -> str:
+    """The environment variable of a setting: train.optimizer.lr -> LMCLI_TRAIN_OPTIMIZER_LR."""
+    return re.sub(r"[^A-Z0-9]+", "_", "_".join(("LMCLI", table, *path)).upper())
+
+
+def _table_of(key: str, sections: Mapping[str, type]) -> str | None:
+    """The longest table that `key` lies in; `finetune.lr` also reaches the one section of that kind."""
+    inside = [table for table in sections if key.startswith(f"{table}.")]
+    if inside:
+        return max(inside, key=len)
+    kind = key.split(".")[0]
+    return next((table for table in sections if table.split(".")[0] == kind and "." in table), None)
+
+
+def _below(key: str, table: str) -> tuple[str, ...]:
+    if key.startswith(f"{table}."):
+        return tuple(key[len(table) + 1 :].split("."))
+    return tuple(key.split(".")[1:])
+
+
+def _put(tree: dict[str, Any], path: tuple[str, ...], value: Any, key: str) -> None:
+    """Set a value; a registry's name given for its table (`optimizer = muon`) starts a new table of that name."""
+    for part in path[:-1]:
+        below = tree.get(part)
+        if not isinstance(below, dict):
+            below = tree[part] = {}
+        tree = below
+    last = path[-1]
+    if isinstance(tree.get(last), dict) and isinstance(value, str):
+        same = tree[last].get("name") == value
+        tree[last] = tree[last] if same else {"name": value}
+    else:
+        tree[last] = value
+
+
+def _copy(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _copy(value) if isinstance(value, Mapping) else value for key, value in table.items()}
+
+
+def _decode(cls: type, values: Mapping[str, Any], table: str, document: Document, origins: Mapping[str, str]) -> Any:
+    try:
+        return config.decode(cls, values, table)
+    except ConfigError as error:
+        key = error.key or table
+        place = next((origins[part] for part in _ancestors(key) if part in origins), document.place(key))
+        raise ConfigError(f"{place}: {error.message}", error.hint, error.key) from None
+
+
+def _ancestors(key: str) -> Iterator[str]:
+    while key:
+        yield key
+        key = key.rpartition(".")[0]
