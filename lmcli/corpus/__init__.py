@@ -1,0 +1,1 @@
+"""Text in many formats, read as documents, cleaned, and split into training and validation text."""

@@ -1,0 +1,102 @@
+"""Rows of jsonl, csv, parquet and the like: the text in them, and what to say about those without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lmcli.corpus.documents import Document
+from lmcli.corpus.readers import RECORDS
+from lmcli.errors import InputError
+
+if TYPE_CHECKING:
+    from lmcli.corpus.reading import Reading
+    from lmcli.corpus.sources import Source
+
+TEXT_KEYS = ("text", "content", "document", "body", "article", "sentence")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Row `number` (a line of a text file, else a count from 1): its value, or the problem why there is none."""
+
+    number: int
+    value: Any
+    problem: str = ""
+
+
+class BadRowError(ValueError):
+    """A row that has no usable text; the message says why."""
+
+
+@dataclass
+class BadRows:
+    """The rows of one file that can't be used."""
+
+    label: str
+    tolerance: float
+    rows: int = 0
+    bad: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, number: int, problem: str) -> None:
+        self.bad += 1
+        if len(self.examples) < 5:
+            self.examples.append(f"{self.label}:{number}: {problem}")
+
+    def check(self) -> None:
+        """Raises InputError, with the first five and the count, when there are more than tolerated."""
+        if self.bad > self.tolerance * self.rows:
+            message = "; ".join(self.examples) + f" ({self.bad} of {self.rows} rows are bad)"
+            raise InputError(message, "correct these rows, name the column with --text-key, or allow --max-bad-rows")
+
+
+def text_keys(config_key: str) -> tuple[str, ...]:
+    """The keys that may hold the text, the best first."""
+    return TEXT_KEYS if config_key == "auto" else (config_key,)
+
+
+def pick(value: Any, keys: tuple[str, ...]) -> str:
+    """The string under the first of `keys` that the row has. Raises BadRowError."""
+    if not isinstance(value, Mapping):
+        raise BadRowError("not an object with keys")
+    key = next((key for key in keys if key in value), None)
+    if key is None:
+        wanted = " or ".join(keys)
+        raise BadRowError(f"no key {wanted} (keys: {', '.join(map(str, list(value)[:8]))})")
+    text = value[key]
+    if not isinstance(text, str):
+        raise BadRowError(f"{key} is {_kind(text)}, not a string")
+    return text
+
+
+def _kind(value: Any) -> str:
+    return "null" if value is None else f"a {type(value).__name__}"
+
+
+def usable(source: Source, reading: Reading, keys: tuple[str, ...]) -> Iterator[tuple[Record, BadRows]]:
+    """The rows that could be parsed, with the place where others are to be reported; checked at the end of the file."""
+    bad = BadRows(source.label, reading.config.max_bad_rows)
+    for record in RECORDS.load(source.reader)(source, reading, keys):
+        bad.rows += 1
+        if record.problem:
+            bad.add(record.number, record.problem)
+        else:
+            yield record, bad
+    bad.check()
+    if bad.bad:
+        reading.tally.dropped["row"] += bad.bad
+
+
+def documents(source: Source, reading: Reading) -> Iterator[Document]:
+    """A document for each row."""
+    keys = text_keys(reading.config.text_key)
+    for record, bad in usable(source, reading, keys):
+        try:
+            text = reading.settle(pick(record.value, keys))
+        except BadRowError as error:
+            bad.add(record.number, str(error))
+            continue
+        if text is not None:
+            yield Document(f"{source.label}:{record.number}", text)
