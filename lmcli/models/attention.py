@@ -1,0 +1,94 @@
+"""Attention and its cache, for every family.
+
+Names end in the shape of the tensor: b batch, t new positions, s all positions with the cached ones, d width, h heads,
+g key and value heads, k width of a head, f inner width of the feed-forward layer, v vocabulary.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# Added to the score of a masked key. It is finite, so that a row of padding, with all keys masked, stays finite too.
+MASKED = -1e9
+
+
+def attend(
+    q_bhtk: Tensor, k_bgsk: Tensor, v_bgsk: Tensor, *, scale: float, causal: bool, bias: Tensor | None
+) -> Tensor:
+    """softmax(scale * q k^T + bias) v, shape (b, h, t, k).
+
+    The queries are the last t of the s positions; `causal` hides from each what comes after it. `bias` is added to the
+    scores and broadcasts to (b, h, t, s). Each of the g key heads serves h / g neighbouring query heads.
+    """
+    positions, keys = q_bhtk.shape[2], k_bgsk.shape[2]
+    mask = bias
+    if causal and positions > 1 and (bias is not None or keys > positions):
+        hidden_ts = causal_bias(positions, keys, q_bhtk.device)
+        mask = hidden_ts if bias is None else bias + hidden_ts
+    return F.scaled_dot_product_attention(
+        q_bhtk,
+        k_bgsk,
+        v_bgsk,
+        attn_mask=None if mask is None else mask.to(q_bhtk.dtype),
+        is_causal=causal and positions > 1 and mask is None,
+        scale=scale,
+        enable_gqa=q_bhtk.shape[1] != k_bgsk.shape[1],
+    )
+
+
+def causal_bias(positions: int, keys: int, device: torch.device) -> Tensor:
+    """(t, s): MASKED where a key comes after the query, for queries that are the last `positions` of `keys`."""
+    hidden_ts = torch.full((positions, keys), MASKED, device=device)
+    return hidden_ts.triu(keys - positions + 1)
+
+
+def padding_bias(padding_b: Tensor, keys: int) -> Tensor:
+    """(b, 1, 1, s): MASKED for the first `padding_b` keys of each row."""
+    padded_bs = torch.arange(keys, device=padding_b.device) < padding_b[:, None]
+    return (padded_bs * MASKED)[:, None, None, :]
+
+
+class Cache:
+    """Keys and values of the positions seen so far, one (b, g, capacity, k) tensor of each for each layer.
+
+    All rows hold `length` positions; a shorter text is padded on the left.
+    """
+
+    def __init__(self, depth: int, capacity: int) -> None:
+        self.capacity = capacity
+        self.length = 0
+        self.keys: list[Tensor] = [torch.empty(0)] * depth
+        self.values: list[Tensor] = [torch.empty(0)] * depth
+
+    def append(self, layer: int, k_bgtk: Tensor, v_bgtk: Tensor) -> tuple[Tensor, Tensor]:
+        """All keys and values of a layer, the new ones included; `advance` counts them after the last layer."""
+        if not self.keys[layer].numel():
+            batch, heads, _, width = k_bgtk.shape
+            self.keys[layer] = k_bgtk.new_empty(batch, heads, self.capacity, width)
+            self.values[layer] = k_bgtk.new_empty(batch, heads, self.capacity, width)
+        end = self.length + k_bgtk.shape[2]
+        self.keys[layer][:, :, self.length : end] = k_bgtk
+        self.values[layer][:, :, self.length : end] = v_bgtk
+        return self.keys[layer][:, :, :end], self.values[layer][:, :, :end]
+
+    def advance(self, positions: int) -> None:
+        self.length += positions
+
+    def select(self, rows: Tensor) -> None:
+        """Keep these rows in this order; a row named twice is copied."""
+        self.keys = [keys.index_select(0, rows) for keys in self.keys]
+        self.values = [values.index_select(0, rows) for values in self.values]
+
+    def drop_left(self, positions: int) -> None:
+        """Forget the first positions of all rows, to make room on the right."""
+        self.length -= positions
+        for store in (*self.keys, *self.values):
+            store[:, :, : self.length] = store[:, :, positions : positions + self.length].clone()
+
+    def put_rows(self, rows: Tensor, other: Cache) -> None:
+        """Let `rows` end in what the rows of `other` hold; what lies before in them is padding from now on."""
+        start = self.length - other.length
+        for mine, theirs in zip((*self.keys, *self.values), (*other.keys, *other.values), strict=True):
+            mine[rows, :, start : self.length] = theirs[:, :, : other.length]

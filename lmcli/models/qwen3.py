@@ -1,0 +1,132 @@
+"""The decoder that transformers knows as Qwen3ForCausalLM. Shape suffixes as in attention.py."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lmcli.models.attention import Cache, attend, padding_bias
+from lmcli.models.config import ModelConfig
+from lmcli.models.decoder import Decoder, Names
+from lmcli.models.layers import Linear, RMSNorm, Rotary, SwiGLU, rotate
+from lmcli.models.qwen3_files import MODEL_NAMES, from_hf_config, hf_names, to_hf_config
+from lmcli.models.shape import Shape, resolved_shape
+
+
+class Attention(nn.Module):
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.heads, self.kv_heads, self.head_dim = shape.heads, shape.kv_heads, shape.head_dim
+        self.qkv = Linear(shape.width, (shape.heads + 2 * shape.kv_heads) * shape.head_dim)
+        self.q_norm = RMSNorm(shape.head_dim, shape.norm_eps)
+        self.k_norm = RMSNorm(shape.head_dim, shape.norm_eps)
+        self.out = Linear(shape.heads * shape.head_dim, shape.width)
+
+    def forward(
+        self, x_btd: Tensor, turn: tuple[Tensor, Tensor], bias: Tensor | None, cache: Cache | None, layer: int
+    ) -> Tensor:
+        heads_bhtk = self.qkv(x_btd).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+        q_bhtk, k_bgtk, v_bgtk = heads_bhtk.split((self.heads, self.kv_heads, self.kv_heads), dim=1)
+        q_bhtk = rotate(self.q_norm(q_bhtk), *turn).to(v_bgtk.dtype)
+        k_bgsk = rotate(self.k_norm(k_bgtk), *turn).to(v_bgtk.dtype)
+        v_bgsk = v_bgtk
+        if cache is not None:
+            k_bgsk, v_bgsk = cache.append(layer, k_bgsk, v_bgsk)
+        y_bhtk = attend(q_bhtk, k_bgsk, v_bgsk, scale=self.head_dim**-0.5, causal=True, bias=bias)
+        return self.out(y_bhtk.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+
+
+class Block(nn.Module):
+    def __init__(self, shape: Shape, dropout: float) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.attention_norm = RMSNorm(shape.width, shape.norm_eps)
+        self.attention = Attention(shape)
+        self.ffn_norm = RMSNorm(shape.width, shape.norm_eps)
+        self.ffn = SwiGLU(shape.width, shape.ffn)
+
+    def forward(
+        self, x_btd: Tensor, turn: tuple[Tensor, Tensor], bias: Tensor | None, cache: Cache | None, layer: int
+    ) -> Tensor:
+        x_btd = x_btd + self._drop(self.attention(self.attention_norm(x_btd), turn, bias, cache, layer))
+        return x_btd + self._drop(self.ffn(self.ffn_norm(x_btd)))
+
+    def _drop(self, x_btd: Tensor) -> Tensor:
+        return F.dropout(x_btd, self.dropout) if self.training and self.dropout else x_btd
+
+
+class Qwen3(Decoder):
+    """Rotary positions, RMSNorm before each half of a block, normalised queries and keys, SwiGLU, no biases.
+
+    `dropout` acts on the embedding and on what each half of a block
+    adds, and only in training mode.
+    """
+
+    def __init__(self, shape: Shape, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.shape = shape
+        self.dropout = dropout
+        self.embedding = nn.Parameter(torch.empty(shape.vocab_size, shape.width))
+        self.rotary = Rotary(shape.head_dim, shape.context, shape.rope_theta)
+        self.blocks = nn.ModuleList(Block(shape, dropout) for _ in range(shape.depth))
+        self.norm = RMSNorm(shape.width, shape.norm_eps)
+        self.head = None if shape.tie_embeddings else nn.Parameter(torch.empty(shape.vocab_size, shape.width))
+
+    def hidden(self, tokens_bt: Tensor, cache: Cache | None = None, padding_b: Tensor | None = None) -> Tensor:
+        start, positions = cache.length if cache else 0, tokens_bt.shape[1]
+        turn = self.rotary.at(start, positions, padding_b)
+        bias = None if padding_b is None else padding_bias(padding_b, start + positions)
+        x_btd = F.embedding(tokens_bt, self.embedding)
+        if self.training and self.dropout:
+            x_btd = F.dropout(x_btd, self.dropout)
+        for layer, block in enumerate(self.blocks):
+            x_btd = block(x_btd, turn, bias, cache, layer)
+        if cache is not None:
+            cache.advance(positions)
+        return self.norm(x_btd)  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def initialise(self, seed: int) -> Self:
+        """Draw the weights; the same seed gives the same weights on every device.
+
+        Matrices are N(0, 1/(3 fan-in)) and output projections zero, as in the simple recipe of modded-nanogpt
+        (std sqrt(0.33 / fan-in)): each block starts as the identity. The embedding is N(0, 0.02), narrower where it is
+        the output layer too: there a token's own logit starts at std * width, which must stay small for the first
+        loss to be ln(vocabulary). An output layer of its own starts at zero.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        for name, parameter in self.named_parameters():
+            if name.endswith("norm.weight"):
+                parameter.fill_(1.0)
+            elif name == "head" or name.endswith(("attention.out.weight", "ffn.down.weight")):
+                parameter.zero_()
+            else:
+                std = self._embedding_std if name == "embedding" else math.sqrt(1 / (3 * parameter.shape[1]))
+                parameter.copy_(torch.empty(parameter.shape).normal_(0.0, std, generator=generator))
+        return self
+
+    @property
+    def _embedding_std(self) -> float:
+        return min(0.02, 2 / self.shape.width) if self.head is None else 0.02
+
+    @classmethod
+    def shape_of(cls, config: ModelConfig, vocab_size: int) -> Shape:
+        return resolved_shape(config, vocab_size)
+
+    @classmethod
+    def shape_from_hf(cls, config: Mapping[str, Any], where: str) -> Shape:
+        return from_hf_config(config, where)
+
+    def hf_config(self, *, end_id: int, pad_id: int, dtype: str) -> dict[str, Any]:
+        return to_hf_config(self.shape, end_id=end_id, pad_id=pad_id, dtype=dtype)
+
+    def hf_names(self) -> Names:
+        return hf_names(self.shape)
+
+    def hf_repeats(self) -> dict[str, str]:
+        return {MODEL_NAMES["head"]: MODEL_NAMES["embedding"]} if self.head is None else {}
