@@ -1,0 +1,1 @@
+"""How good a model or a text is: likelihood, text metrics, baselines, intervals and gates."""
