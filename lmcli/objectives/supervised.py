@@ -1,0 +1,89 @@
+"""Learn completions: the prompt is read, only the completion and the end token after it are predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lmcli.errors import InputError
+from lmcli.objectives.batch import IGNORED, Batch, make_batch
+from lmcli.objectives.next_token import NextToken
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """The tokens of one row; the loss is taken on `tokens[trained_from:]`."""
+
+    tokens: np.ndarray
+    trained_from: int
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """What happened to rows that had to fit the model's context."""
+
+    rows: int
+    """Rows that became examples."""
+    empty: int
+    """Rows left out because their completion is empty."""
+    prompts_cut: int
+    """Rows whose prompt lost tokens on its left, and nothing else."""
+    completions_cut: int
+    """Rows whose completion lost its end, and the end token with it."""
+    trained_tokens: int
+
+    @property
+    def truncated(self) -> int:
+        """Rows that lost any token."""
+        return self.prompts_cut + self.completions_cut
+
+    @property
+    def end_kept(self) -> float:
+        """The share of examples whose end token is trained."""
+        return 1.0 - self.completions_cut / self.rows
+
+
+def fit(rows: Iterable[tuple[Sequence[int], Sequence[int]]], context: int, end_id: int) -> tuple[list[Example], Fitting]:
+    """Examples of at most `context` + 1 tokens (the last one is only predicted) from rows (prompt ids, completion ids).
+
+    A row that is too long loses the left of its prompt first, down to one token; only then the end of its completion.
+    A row without a prompt starts after the end token, as a document does.
+    Raises InputError when there is nothing to train on.
+    """
+    examples: list[Example] = []
+    empty = prompts_cut = completions_cut = 0
+    for prompt, completion in rows:
+        if not completion:
+            empty += 1
+            continue
+        prompt, goal = list(prompt) or [end_id], [*completion, end_id]
+        kept = prompt[-max(1, context + 1 - len(goal)) :]
+        trained = goal[: context + 1 - len(kept)]
+        completions_cut += len(trained) < len(goal)
+        prompts_cut += len(trained) == len(goal) and len(kept) < len(prompt)
+        examples.append(Example(np.array([*kept, *trained], dtype=np.int64), len(kept)))
+    if not examples:
+        found = f"{empty} rows, all with an empty completion" if empty else "no rows"
+        raise InputError(f"nothing to train on: {found}", "each row needs text under `completion` or `text`")
+    tokens = sum(len(example.tokens) - example.trained_from for example in examples)
+    return examples, Fitting(len(examples), empty, prompts_cut, completions_cut, tokens)
+
+
+class Supervised(NextToken):
+    """Next-token loss on completions and their end token only."""
+
+    def batch(self, examples: Sequence[Example], rng: np.random.Generator | None = None) -> Batch:
+        """Examples side by side, padded on the right up to the longest.
+
+        Attention looks only to the left, so what follows the end moves nothing.
+        """
+        longest = max(len(example.tokens) for example in examples) - 1
+        inputs = np.full((len(examples), longest), self.end_id, dtype=np.int64)
+        targets = np.full((len(examples), longest), IGNORED, dtype=np.int64)
+        for row, example in enumerate(examples):
+            length = len(example.tokens) - 1
+            inputs[row, :length] = example.tokens[:-1]
+            targets[row, example.trained_from - 1 : length] = example.tokens[example.trained_from :]
+        return make_batch(inputs, targets)

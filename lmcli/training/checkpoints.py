@@ -1,0 +1,139 @@
+"""Checkpoints of a run: directories that are never reused, and one file that names those that count.
+
+    checkpoints.json                      the commit point: {format, last, best}, replaced atomically
+    checkpoints/step-00000100-1a2b3c4d/   model.safetensors, optimizer.safetensors, state.json
+
+A directory that checkpoints.json doesn't name is the rest of a crash and gets removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from lmcli.errors import ArtifactError, MachineError
+from lmcli.models.weights import read_header, read_tensor, write_tensors
+from lmcli.project import durable
+from lmcli.training.state import State
+
+FORMAT = 1
+MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
+HINT = "train anew with --force, or put the file back"
+
+Tensors = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One named directory; `digests` are the SHA-256 of its files."""
+
+    name: str
+    step: int
+    digests: Mapping[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"name": self.name, "step": self.step, "digests": dict(self.digests)}
+
+
+class Checkpoints:
+    """The checkpoints of the run in `directory`: `last` to go on from, `best` to keep."""
+
+    def __init__(self, directory: Path) -> None:
+        self.pointer = directory / "checkpoints.json"
+        self.home = directory / "checkpoints"
+        self.last: Checkpoint | None = None
+        self.best: Checkpoint | None = None
+        self._read_pointer()
+
+    def _read_pointer(self) -> None:
+        if not self.pointer.exists():
+            return
+        try:
+            values = json.loads(self.pointer.read_bytes())
+            if values["format"] != FORMAT:
+                raise ArtifactError(f"{self.pointer} has format {values['format']}", "use the lmcli that wrote it")
+            self.last = Checkpoint(**values["last"])
+            self.best = Checkpoint(**values["best"]) if values["best"] else None
+        except (ValueError, KeyError, TypeError):
+            raise ArtifactError(f"{self.pointer} is damaged", HINT) from None
+
+    def save(self, state: State, model: Tensors, optimizer: Tensors, best: Tensors | None) -> None:
+        """Commit a new last checkpoint, and the weights of `state.best` when `best` holds them; then drop old ones.
+
+        When the best step is the last one, its weights are stored once.
+        """
+        durable.mkdir(self.home)
+        last = self._write(state.step, {MODEL: model, OPTIMIZER: optimizer}, state)
+        kept = self.best
+        if best is not None and state.best is not None:
+            kept = last if state.best.step == state.step else self._write(state.best.step, {MODEL: best}, None)
+        durable.fsync_directory(self.home)
+        values = {"format": FORMAT, "last": last.to_json(), "best": kept.to_json() if kept else None}
+        durable.write(self.pointer, json.dumps(values, indent=2, sort_keys=True) + "\n")
+        self.last, self.best = last, kept
+        self.remove_garbage()
+
+    def _write(self, step: int, files: Mapping[str, Tensors], state: State | None) -> Checkpoint:
+        directory = self.home / f"step-{step:08d}-{secrets.token_hex(4)}"
+        durable.mkdir(directory)
+        for name, tensors in files.items():
+            write_tensors(directory / name, tensors)
+        if state is not None:
+            durable.write(directory / STATE, json.dumps(state.to_json(), indent=2, sort_keys=True) + "\n")
+        digests = {file.name: _digest(file) for file in sorted(directory.iterdir())}
+        return Checkpoint(directory.name, step, digests)
+
+    def remove_garbage(self) -> None:
+        """Remove every directory that the pointer doesn't name."""
+        named = {checkpoint.name for checkpoint in (self.last, self.best) if checkpoint}
+        for directory in sorted(self.home.iterdir()) if self.home.is_dir() else ():
+            if directory.name not in named:
+                durable.remove_tree(directory)
+
+    def state(self) -> State | None:
+        """Where the last checkpoint stands; None before the first. Raises ArtifactError when it is damaged."""
+        return State.from_json(json.loads(self._checked(self.last, STATE).read_bytes())) if self.last else None
+
+    def load_last(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Weights and optimizer state to go on from. Raises ArtifactError naming the file that is damaged."""
+        assert self.last is not None
+        return self._tensors(self.last, MODEL), self._tensors(self.last, OPTIMIZER)
+
+    def load_best(self) -> dict[str, Tensor]:
+        """The weights with the best validation loss. Raises ArtifactError naming the file that is damaged."""
+        assert self.best is not None
+        return self._tensors(self.best, MODEL)
+
+    def _tensors(self, checkpoint: Checkpoint, name: str) -> dict[str, Tensor]:
+        path = self._checked(checkpoint, name)
+        return {key: read_tensor(path, entry) for key, entry in read_header(path).items()}
+
+    def _checked(self, checkpoint: Checkpoint | None, name: str) -> Path:
+        assert checkpoint is not None
+        path = self.home / checkpoint.name / name
+        if not path.is_file():
+            raise ArtifactError(f"{path} is missing", HINT)
+        if _digest(path) != checkpoint.digests.get(name):
+            raise ArtifactError(f"{path} is damaged: its content is not what was saved", HINT)
+        return path
+
+
+def check_space(directory: Path, needed: int) -> None:
+    """Raises MachineError when the disk can't take `needed` bytes, before any work is done."""
+    free = shutil.disk_usage(directory).free
+    if needed > free:
+        message = f"the checkpoints of this run need {needed / 2**20:.0f} MiB and {free / 2**20:.0f} MiB are free"
+        raise MachineError(f"{message} in {directory}", "free some space, or train a smaller model")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

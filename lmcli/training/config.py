@@ -1,0 +1,50 @@
+"""Settings of pretraining and fine-tuning."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Lt
+
+from lmcli.config import Flag, Owned, Unkeyed, section
+from lmcli.corpus.config import ReadingConfig
+from lmcli.models.config import ComputeConfig
+from lmcli.training.optimizers import OPTIMIZERS
+from lmcli.training.optimizers.muon import Muon
+from lmcli.training.schedules import SCHEDULES
+from lmcli.training.schedules.linear import Linear
+from lmcli.training.schedules.wsd import Wsd
+
+Amount = Literal["auto"] | Annotated[int, Ge(1)]
+
+
+@section
+class TrainConfig(ComputeConfig):
+    length: Annotated[str, 'how long to train: a time ("90s", "10m"), "2000 steps" or "3 epochs"', Flag()] = "5m"
+    seed: Annotated[int, "the same number draws the same weights and order of the data", Flag(), Ge(0)] = 0
+    optimizer: Annotated[Any, "rule that moves the weights", Owned(OPTIMIZERS, "muon")] = Muon()
+    schedule: Annotated[Any, "course of the learning rate", Owned(SCHEDULES, "wsd")] = Wsd()
+    batch_tokens: Annotated[Amount, "tokens in one step", Flag()] = "auto"
+    micro_batch: Annotated[Amount, "rows computed at once; a step adds up as many as it needs"] = "auto"
+    clip: Annotated[float, "largest norm of a step's gradient; 0 lets any pass", Ge(0)] = 1.0
+    eval_every: Annotated[Amount, "steps between validations", Flag()] = "auto"
+    save_every: Annotated[Amount, "steps between checkpoints", Unkeyed()] = "auto"
+    early_stop: Annotated[
+        int, "stop after this many validations without a better loss; 0 never stops early", Flag(), Ge(0)
+    ] = 4
+
+
+@section
+class FinetuneConfig(ReadingConfig, TrainConfig):
+    data: Annotated[
+        tuple[str, ...], "rows with a prompt and a completion, or with a text: files, folders or globs"
+    ] = ()
+    base: Annotated[str, "model to start from: an artifact or a directory", Flag()] = "model"
+    validation: Annotated[float, "share of the prompts kept apart to measure the loss", Flag(), Gt(0), Lt(1)] = 0.1
+    length: Annotated[str, 'how long to train: a time ("90s", "10m"), "500 steps" or "3 epochs"', Flag()] = "3 epochs"
+    lr_scale: Annotated[float, "share of the optimizer's learning rates to use, for the weights are good already", Gt(0)] = 0.2
+    schedule: Annotated[Any, "course of the learning rate", Owned(SCHEDULES, "linear")] = Linear()
+    dropout: Annotated[float, "share of activations dropped in training", Flag(), Ge(0), Lt(1)] = 0.1
+    early_stop: Annotated[
+        int, "stop after this many validations without a better loss; 0 never stops early", Flag(), Ge(0)
+    ] = 3

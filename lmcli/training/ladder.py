@@ -1,0 +1,86 @@
+"""Which shape fits how much data and computation."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from lmcli.models.config import ModelConfig
+from lmcli.models.shape import Shape, matmul_parameters, resolved_shape
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    width: int
+    depth: int
+
+
+LADDER = (
+    Rung(64, 2),
+    Rung(64, 4),
+    Rung(128, 3),
+    Rung(128, 4),
+    Rung(192, 4),
+    Rung(256, 5),
+    Rung(320, 6),
+    Rung(384, 6),
+    Rung(512, 8),
+    Rung(640, 10),
+    Rung(768, 12),
+)
+
+TOKENS_PER_WEIGHT = 1.0
+"""Tokens seen for each weight of a matrix product, below which a smaller shape ends lower."""
+WEIGHTS_PER_TOKEN = 3.0
+"""Weights for each different token, above which a shape learns the corpus by heart before it learns from it."""
+
+
+def dials(model: ModelConfig, rung: Rung, context: int, dropout: float) -> ModelConfig:
+    """`model` with every `auto` taken from the rung; what was set stays, and the rest follows it."""
+    width = rung.width if model.width == "auto" else model.width
+    heads = heads_for(width) if model.heads == "auto" else model.heads
+    return dataclasses.replace(
+        model,
+        width=width,
+        depth=rung.depth if model.depth == "auto" else model.depth,
+        heads=heads,
+        kv_heads=heads if model.kv_heads == "auto" else model.kv_heads,
+        ffn=ffn_for(width) if model.ffn == "auto" else model.ffn,
+        context=context if model.context == "auto" else model.context,
+        dropout=dropout if model.dropout == "auto" else model.dropout,
+        tie_embeddings=True if model.tie_embeddings == "auto" else model.tie_embeddings,
+    )
+
+
+def heads_for(width: int) -> int:
+    """Heads of 64 channels, or of the next larger even size that divides the width."""
+    return next((heads for heads in range(max(1, width // 64), 0, -1) if width % (2 * heads) == 0), 1)
+
+
+def ffn_for(width: int) -> int:
+    """8/3 of the width, in multiples of 64: as many weights as a plain layer of 4 widths has."""
+    return max(64, round(width * 8 / 3 / 64) * 64)
+
+
+def choices(model: ModelConfig, vocab_size: int, context: int) -> dict[Rung, Shape]:
+    """The ladder as far as `model` leaves it open, smallest first."""
+    found: dict[Rung, Shape] = {}
+    for rung in LADDER:
+        shape = resolved_shape(dials(model, rung, context, 0.0), vocab_size)
+        if shape not in found.values():
+            found[rung] = shape
+    return found
+
+
+def largest(shapes: dict[Rung, Shape], tokens_seen: dict[Rung, float], unique_tokens: int) -> Rung:
+    """The largest rung that sees enough tokens (`tokens_seen` for each rung) and can't learn the corpus by heart.
+
+    The smallest one when none does.
+    """
+    fitting = [
+        rung
+        for rung, shape in shapes.items()
+        if tokens_seen[rung] >= TOKENS_PER_WEIGHT * matmul_parameters(shape)
+        and matmul_parameters(shape) <= WEIGHTS_PER_TOKEN * unique_tokens
+    ]
+    return fitting[-1] if fitting else next(iter(shapes))

@@ -1,0 +1,44 @@
+"""How long to train, as people write it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from lmcli.errors import ConfigError
+
+Unit = Literal["seconds", "steps", "epochs"]
+
+HINT = 'write a time ("90s", "10m", "1h"), "2000 steps" or "3 epochs"'
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_NUMBER = r"(\d+(?:\.\d+)?)"
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """An amount of training: wall time in seconds, optimizer steps, or passes over the data."""
+
+    amount: float
+    unit: Unit
+
+
+def parse_length(text: str) -> Length:
+    """The length that "90s", "1h30m", "2000 steps" or "3 epochs" stands for. Raises ConfigError for anything else."""
+    plain = text.strip().lower()
+    if match := re.fullmatch(rf"{_NUMBER} *(step|epoch)s?", plain):
+        return _count(float(match[1]), "steps" if match[2] == "step" else "epochs", text)
+    if re.fullmatch(rf"(?:{_NUMBER} *[smhd] *)+", plain):
+        seconds = sum(float(amount) * _SECONDS[unit] for amount, unit in re.findall(rf"{_NUMBER} *([smhd])", plain))
+        if seconds > 0:
+            return Length(seconds, "seconds")
+    raise ConfigError(f"{text!r} is no length of training", HINT)
+
+
+def _count(amount: float, unit: Unit, text: str) -> Length:
+    if unit == "steps" and amount != int(amount):
+        raise ConfigError(f"{text!r} is no length of training: a part of a step can't be done", HINT)
+    if unit == "epochs" and amount == 0:
+        raise ConfigError(f"{text!r} is no length of training", HINT)
+    return Length(amount, unit)

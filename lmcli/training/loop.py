@@ -1,0 +1,260 @@
+"""The one training loop. What it trains, on what and for how long are values given to it."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from lmcli.errors import DivergedError, Stopped
+from lmcli.objectives.batch import Batch
+from lmcli.progress import Progress, Task
+from lmcli.training.clock import Clock
+from lmcli.training.plan import Replan
+from lmcli.training.run import RunDirectory
+from lmcli.training.signals import Interrupted, Interrupts, caught
+from lmcli.training.state import Best, Figures, State
+from lmcli.training.step import Stepper, StepResult
+
+Source = Callable[[int], Sequence[Batch]]
+"""Step number, from 1 -> its micro-batches: a pure function, so that resuming can't differ from not stopping."""
+
+
+class Schedule(Protocol):
+    def multiplier(self, progress: float) -> float: ...
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Something to look at during training (samples, metrics): called with the step and the model in eval mode."""
+
+    at: Callable[[int], bool]
+    call: Callable[[int, nn.Module], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ingredients:
+    """What a run is made of, apart from its directory. `peak_lr` is what the log's `lr` is a multiple of."""
+
+    stepper: Stepper
+    source: Source
+    schedule: Schedule
+    validate: Callable[[nn.Module, Callable[[], None]], Figures] | None
+    early_stop: int
+    peak_lr: float
+    probes: Sequence[Probe] = ()
+    replan: Callable[[int, float, float], Replan] | None = None
+    """(step, seconds of a step, seconds elapsed) -> the rest of the run; asked once, when `replan_at` is reached."""
+    replan_at: float = 1.0
+
+
+def train(run: RunDirectory, parts: Ingredients, progress: Progress, clock: Clock) -> State:
+    """Train from where the run stands to its end, and return that end; a finished run returns at once.
+
+    Raises DivergedError before a step that isn't finite would be taken, and Stopped after a signal, when the state of the
+    last completed step is on the disk. The global random state is left as it was.
+    """
+    with caught() as interrupts, torch.random.fork_rng(devices=[]), _no_collection():
+        return _Loop(run, parts, progress, clock, interrupts).run()
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without the cyclic garbage collector, whose pauses a step can't afford; tensors are freed by their counts."""
+    enabled = gc.isenabled()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        if enabled:
+            gc.enable()
+
+
+class _Loop:
+    def __init__(
+        self, run: RunDirectory, parts: Ingredients, progress: Progress, clock: Clock, interrupts: Interrupts
+    ) -> None:
+        assert run.plan is not None
+        self._run, self._plan, self._parts = run, run.plan, parts
+        self._progress, self._clock, self._interrupts = progress, clock, interrupts
+        self._model, self._optimizer = parts.stepper.model, parts.stepper.optimizer
+        self._state = State()
+        self._saved: State | None = None
+        self._new_best: dict[str, Tensor] | None = None
+        self._step_seconds: list[float] = []
+
+    def run(self) -> State:
+        self._resume()
+        if self._state.ending:
+            return self._state
+        self._model.train()
+        with self._progress.task("train", total=self._plan.steps, unit="steps") as task:
+            task.advance(self._planned_steps(self._state.step))
+            try:
+                self._work(task)
+            except Interrupted as interrupted:
+                raise self._stopped(interrupted.signal_number) from None
+        return self._state
+
+    def _resume(self) -> None:
+        saved = self._run.checkpoints.state()
+        if saved is not None:
+            self._state = self._saved = saved
+            model, optimizer = self._run.checkpoints.load_last()
+            _fill(self._model, model)
+            self._optimizer.load(optimizer)
+            self._clock.resume(saved.elapsed)
+            if not saved.ending:
+                self._progress.say(f"going on after step {saved.step} of {self._run.timeline.steps}")
+        self._run.metrics.keep_until(self._state.step - (1 if self._state.pending else 0))
+
+    def _work(self, task: Task) -> None:
+        if self._state.pending:
+            self._after_step(self._state.pending, task)
+        while not self._state.ending:
+            if self._state.step >= self._run.timeline.steps:
+                self._end_without_steps()
+                return
+            row = self._train_step()
+            task.advance(self._planned_steps(row["step"]) - self._planned_steps(row["step"] - 1))
+            self._after_step(row, task)
+
+    def _train_step(self) -> dict[str, Any]:
+        self._interrupts.check()
+        number = self._state.step + 1
+        started = self._clock.elapsed()
+        scale = self._parts.schedule.multiplier(self._run.timeline.progress(number - 0.5))
+        batches = self._parts.source(number)
+        result = self._parts.stepper.step(number, batches, scale, self._interrupts.check)
+        seconds = self._clock.elapsed() - started
+        row = {
+            "step": number,
+            "tokens": self._state.tokens + result.count,
+            "elapsed": round(self._clock.elapsed(), 3),
+            "loss": result.loss,
+            "lr": self._parts.peak_lr * scale,
+            "grad_norm": result.grad_norm,
+            "tokens_per_second": round(result.count / max(seconds, 1e-9), 1),
+        }
+        if not result.finite:
+            raise self._diverged(row, result)
+        self._step_seconds.append(seconds)
+        self._state = replace(self._state, step=number, tokens=row["tokens"], pending=row)
+        return row
+
+    def _after_step(self, row: Any, task: Task) -> None:
+        """Validation, log, re-plan and checkpoint of the step that `row` tells of; done anew when it was cut short."""
+        step = self._state.step
+        final = step >= self._run.timeline.steps
+        state, row = replace(self._state, pending=None), dict(row)
+        if self._parts.validate and (final or step % self._plan.eval_every == 0):
+            figures = self._parts.validate(self._model, self._interrupts.check)
+            row |= {"val_loss": figures.loss, "val_bpb": figures.bits_per_byte}
+            if not math.isfinite(figures.loss):
+                raise self._diverged(row, None)
+            state = self._judge(state, figures)
+        self._call_probes(step)
+        if final and not state.ending:
+            state = replace(state, ending="steps")
+        if state.ending and not self._parts.validate:
+            state = self._keep(state, None)
+        self._log(row, state, task)
+        self._state = state
+        if state.ending or step % self._plan.save_every == 0:
+            self._save()
+        if not state.ending:
+            self._replan_once()
+
+    def _judge(self, state: State, figures: Figures) -> State:
+        """Best so far, or one more validation without progress."""
+        best = state.best and state.best.figures
+        if best is None or figures.loss < best.loss:
+            return self._keep(state, figures)
+        worse = state.worse + 1
+        stop = bool(self._parts.early_stop) and worse >= self._parts.early_stop
+        return replace(state, last=figures, worse=worse, ending="early stop" if stop else None)
+
+    def _keep(self, state: State, figures: Figures | None) -> State:
+        self._new_best = {name: p.detach().clone() for name, p in self._model.named_parameters()}
+        return replace(state, best=Best(state.step, figures), last=figures, worse=0)
+
+    def _call_probes(self, step: int) -> None:
+        due = [probe for probe in self._parts.probes if probe.at(step)]
+        if due:
+            self._model.eval()
+            for probe in due:
+                probe.call(step, self._model)
+            self._model.train()
+
+    def _log(self, row: dict[str, Any], state: State, task: Task) -> None:
+        if "val_loss" in row or state.ending or row["step"] % self._plan.log_every == 0 or row["step"] == 1:
+            had_failed = self._run.metrics.failure is not None
+            self._run.metrics.append(row)
+            if self._run.metrics.failure is not None and not had_failed:
+                self._progress.warn(f"metrics are not logged any more: {self._run.metrics.failure}; training goes on")
+        validated = f", validation {state.last.bits_per_byte:.3f} bits/byte" if state.last else ""
+        task.describe(f"loss {row['loss']:.3f}{validated}")
+
+    def _replan_once(self) -> None:
+        """At the start of the cooldown, fit the rest of the run to the time that is left; logged before it counts."""
+        parts, step = self._parts, self._state.step
+        if parts.replan is None or self._run.replan or not self._step_seconds:
+            return
+        if self._run.timeline.progress(step) < parts.replan_at:
+            return
+        change = parts.replan(step, _typical(self._step_seconds), self._clock.elapsed())
+        self._run.log_replan(change)
+        if abs(change.steps - self._plan.steps) > 0.02 * self._plan.steps:
+            self._progress.say(f"{change.steps} steps instead of {self._plan.steps} fit the time that is left")
+
+    def _save(self) -> None:
+        self._state = replace(self._state, elapsed=round(self._clock.elapsed(), 3))
+        self._run.metrics.sync()
+        weights = {name: parameter.detach() for name, parameter in self._model.named_parameters()}
+        self._run.checkpoints.save(self._state, weights, self._optimizer.state(), self._new_best)
+        self._saved, self._new_best = self._state, None
+
+    def _stopped(self, signal_number: int) -> Stopped:
+        if self._state.step and (self._saved is None or self._saved.step != self._state.step):
+            self._save()
+        where = f"after step {self._state.step} of {self._run.timeline.steps}"
+        return Stopped(signal_number, f"stopped {where}", "the same command goes on from there")
+
+    def _diverged(self, row: dict[str, Any], result: StepResult | None) -> DivergedError:
+        found = {"loss": row["loss"], "gradient norm": row["grad_norm"], "validation loss": row.get("val_loss", 0.0)}
+        bad = ", ".join(f"{name} is {value}" for name, value in found.items() if not math.isfinite(value))
+        clean = {key: value for key, value in row.items() if not isinstance(value, float) or math.isfinite(value)}
+        self._run.metrics.append({**clean, "diverged": bad})
+        last = self._run.checkpoints.last
+        good = f"the last good checkpoint is step {last.step}" if last else "there is no checkpoint yet"
+        message = f"training diverged at step {row['step']} (learning rate {row['lr']:.3g}): {bad}; {good}"
+        return DivergedError(message, "lower the learning rate (train.optimizer.lr), or look for broken text in the data")
+
+    def _end_without_steps(self) -> None:
+        """A run of 0 steps: its result is the model that it began with."""
+        self._state = self._keep(replace(self._state, ending="steps"), None)
+        self._save()
+
+    def _planned_steps(self, step: int) -> float:
+        return self._run.timeline.progress(step) * self._plan.steps
+
+
+def _fill(model: nn.Module, saved: dict[str, Tensor]) -> None:
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(saved[name])
+
+
+def _typical(seconds: Sequence[float]) -> float:
+    """The mean without the slowest tenth: what a step costs when nothing disturbs it."""
+    ordered = sorted(seconds)[: max(1, math.ceil(0.9 * len(seconds)))]
+    return sum(ordered) / len(ordered)

@@ -1,0 +1,49 @@
+"""What the loop asks of an optimizer, and how its state is named in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from lmcli.errors import ArtifactError
+
+
+class Optimizer(Protocol):
+    """Moves the parameters of the model that it was built for by their gradients."""
+
+    def step(self, scale: float) -> None:
+        """One update at `scale` times the configured learning rates."""
+        ...
+
+    def state(self) -> dict[str, Tensor]:
+        """All that the next step depends on, as named tensors."""
+        ...
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Continue from `state`; ArtifactError when it belongs to another model or optimizer."""
+        ...
+
+
+def named_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters that are trained; a shared one counts once."""
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def is_matrix(name: str, parameter: Tensor) -> bool:
+    """Whether a parameter is a hidden layer's matrix: not an embedding, output layer, gain or bias."""
+    return parameter.ndim == 2 and "." in name
+
+
+def restore(target: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None:
+    """Copy each saved tensor over the one of its name; ArtifactError unless names and shapes agree."""
+    for name in target.keys() ^ saved.keys():
+        where = "is missing from the saved state" if name in target else "is not known"
+        raise ArtifactError(f"the optimizer's tensor {name} {where}", "start the run anew with --force")
+    with torch.no_grad():
+        for name, tensor in target.items():
+            if tensor.shape != saved[name].shape:
+                raise ArtifactError(f"the optimizer's tensor {name} has another shape", "start the run anew with --force")
+            tensor.copy_(saved[name])

@@ -1,0 +1,59 @@
+"""Signals that end training politely: they set a flag, which the loop looks at where it can stop without a trace."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+from lmcli.errors import Stopped
+
+ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class Interrupted(Exception):  # noqa: N818 - no error: it unwinds to the place that saves the state
+    """A signal arrived; raised by `Interrupts.check` between two pieces of work."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal.Signals(signal_number).name)
+        self.signal_number = signal_number
+
+
+class Interrupts:
+    """Remembers the first signal; the second one raises Stopped at once, wherever the program is."""
+
+    def __init__(self) -> None:
+        self.pending: int | None = None
+
+    def receive(self, signal_number: int, frame: FrameType | None = None) -> None:
+        if self.pending is not None:
+            raise Stopped(signal_number, "aborted", "the same command goes on from the last checkpoint")
+        self.pending = signal_number
+
+    def check(self) -> None:
+        """Raises Interrupted when a signal has arrived."""
+        if self.pending is not None:
+            raise Interrupted(self.pending)
+
+
+@contextlib.contextmanager
+def caught() -> Iterator[Interrupts]:
+    """Catch the ending signals inside the block; what the parent told us to ignore (nohup) stays ignored.
+
+    Outside the main thread, where Python can't catch signals, nothing is caught.
+    """
+    interrupts = Interrupts()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupts
+        return
+    before = {number: signal.getsignal(number) for number in ENDING}
+    watched = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
+    try:
+        for number in watched:
+            signal.signal(number, interrupts.receive)
+        yield interrupts
+    finally:
+        for number, handler in watched.items():
+            signal.signal(number, handler)

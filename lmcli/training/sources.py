@@ -1,0 +1,75 @@
+"""Step number -> micro-batches. Both sources are pure functions of the data, the seed and the step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from lmcli.objectives.batch import Batch
+from lmcli.objectives.causal import Causal
+from lmcli.objectives.supervised import Example, Supervised
+from lmcli.training.step import step_seed
+
+
+class WindowSource:
+    """Windows of a token stream; `windows` maps a step, from 0, to an array (rows, context + 1)."""
+
+    def __init__(self, windows: Callable[[int], np.ndarray], objective: Causal, micro_rows: int) -> None:
+        self._windows, self._objective, self._micro_rows = windows, objective, micro_rows
+
+    def __call__(self, step: int) -> list[Batch]:
+        rows = self._windows(step - 1)
+        return [
+            self._objective.batch(rows[first : first + self._micro_rows])
+            for first in range(0, len(rows), self._micro_rows)
+        ]
+
+
+class RowSource:
+    """Examples in an order drawn anew for each epoch; a step may hold the end of one epoch and the start of the next.
+
+    With `epochs`, each example is seen exactly that often (a part of an epoch is rounded to whole examples), and the
+    last step is as small as it must be.
+    """
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        objective: Supervised,
+        *,
+        rows: int,
+        micro_rows: int,
+        seed: int,
+        epochs: float | None = None,
+    ) -> None:
+        self._examples, self._objective = examples, objective
+        self._rows, self._micro_rows, self._seed = rows, micro_rows, seed
+        self._total = None if epochs is None else max(1, round(epochs * len(examples)))
+        self._order: tuple[int, np.ndarray] = (-1, np.zeros(0, dtype=np.int64))
+
+    @property
+    def steps(self) -> int | None:
+        """The steps that `epochs` take; None when there is no end."""
+        return None if self._total is None else -(-self._total // self._rows)
+
+    def indices(self, step: int) -> list[int]:
+        """Which examples step `step` holds, in the order drawn."""
+        first = (step - 1) * self._rows
+        last = first + self._rows if self._total is None else min(first + self._rows, self._total)
+        return [self._at(place) for place in range(first, last)]
+
+    def __call__(self, step: int) -> list[Batch]:
+        """Examples of about the same length come together, so that little is padded."""
+        chosen = sorted((self._examples[index] for index in self.indices(step)), key=lambda item: len(item.tokens))
+        return [
+            self._objective.batch(chosen[first : first + self._micro_rows])
+            for first in range(0, len(chosen), self._micro_rows)
+        ]
+
+    def _at(self, place: int) -> int:
+        epoch, within = divmod(place, len(self._examples))
+        if self._order[0] != epoch:
+            generator = np.random.Generator(np.random.PCG64(step_seed(self._seed, epoch, 0)))
+            self._order = (epoch, generator.permutation(len(self._examples)))
+        return int(self._order[1][within])

@@ -1,0 +1,50 @@
+"""How fast this machine trains a shape: measured with the real training step, then thrown away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from lmcli.objectives.batch import Batch, Objective
+from lmcli.training.step import Stepper
+
+Now = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Seconds that one target costs in training and in validation."""
+
+    train: float
+    validate: float
+
+
+def measure(
+    stepper: Stepper,
+    objective: Objective,
+    batches: Sequence[Batch],
+    seconds: float,
+    now: Now = time.perf_counter,
+) -> Speed:
+    """Train on `batches` over and over for about `seconds`; the first step, which warms up, does not count.
+
+    Takes at least two steps. The model of `stepper` is changed: measure one that nobody else uses.
+    """
+    end = now() + seconds
+    count = sum(batch.count for batch in batches)
+    with torch.random.fork_rng(devices=[]):
+        times = [_timed(lambda: stepper.step(1, batches, 0.0, lambda: None), now) for _ in range(2)]
+        while now() + times[-1] < end and len(times) < 20:
+            times.append(_timed(lambda: stepper.step(1, batches, 0.0, lambda: None), now))
+    validate = _timed(lambda: objective.evaluate(stepper.model, batches[0]), now)
+    ordered = sorted(times[1:])
+    return Speed(ordered[len(ordered) // 2] / count, validate / max(1, batches[0].count))
+
+
+def _timed(call: Callable[[], object], now: Now) -> float:
+    started = now()
+    call()
+    return now() - started

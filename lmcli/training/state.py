@@ -1,0 +1,64 @@
+"""Where a run stands, apart from its tensors."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Ending = Literal["steps", "early stop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Loss over a whole validation side: nats for each token, and bits for each byte of its text."""
+
+    loss: float
+    bits_per_byte: float
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The step with the lowest validation loss so far; without a validation side, the last step."""
+
+    step: int
+    figures: Figures | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """After `step` optimizer steps. What decides the next step follows from this, the plan and the data alone."""
+
+    step: int = 0
+    tokens: int = 0
+    """Targets trained on so far."""
+    elapsed: float = 0.0
+    """Seconds of wall time in all commands that worked on this run."""
+    best: Best | None = None
+    last: Figures | None = None
+    """The latest validation."""
+    worse: int = 0
+    """Validations since the best one."""
+    pending: Mapping[str, Any] | None = None
+    """The row of `step`, when a signal came before its validation was done: that comes first on resume."""
+    ending: Ending | None = None
+    """Why the run is over; None while it goes on."""
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> State:
+        best = values["best"]
+        return cls(
+            **{
+                **values,
+                "best": best and Best(best["step"], _figures(best["figures"])),
+                "last": _figures(values["last"]),
+            }
+        )
+
+
+def _figures(values: Mapping[str, float] | None) -> Figures | None:
+    return Figures(**values) if values else None

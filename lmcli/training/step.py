@@ -1,0 +1,104 @@
+"""One optimizer step: the same code for training and for measuring how long training will take."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lmcli.objectives.batch import Batch, Objective
+from lmcli.training.optimizers.optimizer import Optimizer
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """Loss in nats for each target and norm of the gradient, both before the update; how many targets there were."""
+
+    loss: float
+    grad_norm: float
+    count: int
+
+    @property
+    def finite(self) -> bool:
+        return math.isfinite(self.loss) and math.isfinite(self.grad_norm)
+
+
+class Stepper:
+    """Moves a model by one step at a time; knows nothing of files, time or progress."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        objective: Objective,
+        optimizer: Optimizer,
+        *,
+        clip: float,
+        seed: int,
+        device: str = "cpu",
+        autocast: Callable[[], AbstractContextManager[Any]],
+    ) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self._objective = objective
+        self._clip = clip
+        self._seed = seed
+        self._device = device
+        self._autocast = autocast
+        self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+    def step(self, number: int, micro_batches: Sequence[Batch], scale: float, check: Callable[[], None]) -> StepResult:
+        """Step `number` at `scale` times the learning rates, unless loss or gradient are not finite.
+
+        The gradient is that of the sum of nats over the step divided by the targets in the step, however it is cut into
+        micro-batches. Dropout depends on (seed, step, micro-batch) only. `check` is called before each micro-batch and
+        may raise: the weights are then as before the step.
+        """
+        count = sum(batch.count for batch in micro_batches)
+        try:
+            loss = self._gradient(number, micro_batches, count, check)
+            norm = self._clipped_norm()
+            result = StepResult(loss / max(1, count), norm, count)
+            if result.finite:
+                self.optimizer.step(scale)
+        finally:
+            for parameter in self._parameters:
+                parameter.grad = None
+        return result
+
+    def _gradient(self, number: int, batches: Sequence[Batch], count: int, check: Callable[[], None]) -> float:
+        total = 0.0
+        for index, batch in enumerate(batches):
+            check()
+            if not batch.count:
+                continue
+            torch.manual_seed(step_seed(self._seed, number, index))
+            with self._autocast():
+                nats, _ = self._objective.loss(self.model, batch.to(self._device))
+            (nats / count).backward()  # type: ignore[no-untyped-call]
+            total += nats.item()
+        return total
+
+    def _clipped_norm(self) -> float:
+        gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
+        norm = _norm(gradients)
+        if self._clip and norm > self._clip and math.isfinite(norm):
+            torch._foreach_mul_(gradients, self._clip / norm)
+        return norm
+
+
+def _norm(gradients: list[Tensor]) -> float:
+    if not gradients:
+        return 0.0
+    return float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))))
+
+
+def step_seed(seed: int, step: int, micro_batch: int) -> int:
+    """The seed of all that is random in one micro-batch: 63 bits of SHA-256."""
+    digest = hashlib.sha256(f"{seed}/{step}/{micro_batch}".encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1

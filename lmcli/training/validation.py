@@ -1,0 +1,48 @@
+"""Loss over a whole validation side, as exact sums."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from torch import nn
+
+from lmcli.objectives.batch import Batch, Objective, Sums
+from lmcli.training.state import Figures
+
+
+class Validation:
+    """Called with a model; draws no random number and leaves the model in the mode in which it was."""
+
+    def __init__(
+        self,
+        batches: Callable[[], Iterable[Batch]],
+        objective: Objective,
+        text_bytes: int,
+        *,
+        device: str = "cpu",
+        autocast: Callable[[], AbstractContextManager[Any]],
+    ) -> None:
+        """`batches` gives the same batches at each call; together their text targets stand for `text_bytes` bytes."""
+        self._batches = batches
+        self._objective = objective
+        self._text_bytes = text_bytes
+        self._device = device
+        self._autocast = autocast
+
+    def __call__(self, model: nn.Module, check: Callable[[], None]) -> Figures:
+        """Loss and bits per byte; `check` is called before each batch and may raise."""
+        sums = Sums()
+        mode = model.training
+        model.eval()
+        try:
+            for batch in self._batches():
+                check()
+                with self._autocast():
+                    sums += self._objective.evaluate(model, batch.to(self._device))
+        finally:
+            model.train(mode)
+        bits = sums.text_nats / math.log(2)
+        return Figures(sums.nats / sums.count, bits / self._text_bytes if self._text_bytes else math.nan)
