@@ -126,29 +126,33 @@ def decode(cls: type[T], values: Mapping[str, Any], path: str = "") -> T:
 
 def _decode_field(field: Field, value: Any, path: str) -> Any:
     if field.owned:
-        return _decode_owned(field.owned, value, path)
+        return _decode_owned(field.owned, value, path, field.default)
     if field.owned_list:
         return _decode_list(field.owned_list, value, path)
     return check(field.hint, value, path)
 
 
-def _decode_owned(owned: Owned, value: Any, path: str) -> Any:
-    if not isinstance(value, Mapping):
-        raise ConfigError(
-            f"{path} must be a table with a name, not {value!r}", f'for example [{path}] name = "…"', path
-        )
-    name = value.get("name", owned.default)
+def _decode_owned(owned: Owned, value: Any, path: str, default: Any = None) -> Any:
+    """The registry entry that a name or a table describes; keys that it leaves out are those of `default`.
+
+    `default` counts only where it is of the entry that is named: the settings of one optimizer mean nothing to another.
+    """
+    table = {"name": value} if isinstance(value, str) else value
+    if not isinstance(table, Mapping):
+        raise ConfigError(f"{path} must be a name or a table with a name, not {value!r}", key=path)
+    name = table.get("name", owned.default)
+    entry = _entry(owned.registry, name, path)
+    given = {key: item for key, item in table.items() if key != "name"}
+    return decode(entry, {**(dump(default) if type(default) is entry else {}), **given}, path)
+
+
+def _entry(registry: Registry, name: Any, path: str) -> Any:
     if not isinstance(name, str):
-        raise ConfigError(f"{path}.name must be a string, not {name!r}", key=path)
-    options = {key: item for key, item in value.items() if key != "name"}
-    return decode(_entry(owned.registry, name, path), options, path)
-
-
-def _entry(registry: Registry, name: str, path: str) -> Any:
+        raise ConfigError(f"{path}.name must be a string, not {name!r}", key=f"{path}.name")
     try:
         return registry.load(name)
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error.message}", error.hint, path) from None
+        raise ConfigError(f"{path}: {error.message}", error.hint, f"{path}.name") from None
 
 
 def _decode_list(owned: OwnedList, value: Any, path: str) -> tuple[Any, ...]:
@@ -164,26 +168,28 @@ def _decode_list(owned: OwnedList, value: Any, path: str) -> tuple[Any, ...]:
 def check(hint: Any, value: Any, path: str) -> Any:
     """`value` as the type `hint`, strictly: true is no number, "3" is no number, nan is nothing."""
     try:
-        encoded = json.dumps(value, default=str)
+        encoded = json.dumps(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} can't be read: {error}", key=path) from None
-    return _validate(hint, encoded, path, value, strings=False)
+    return _validate(hint, encoded, path, value, "strict")
 
 
 def parse(hint: Any, text: str, path: str) -> Any:
     """`text` from the environment or `--set` as the type `hint`; lists are separated by commas."""
     if get_origin(_plain(hint)) in (tuple, list):
         items = [item.strip() for item in text.split(",") if item.strip()]
-        return check(hint, items, path)
-    return _validate(hint, text, path, text, strings=True)
+        return _validate(hint, json.dumps(items), path, text, "lax")
+    return _validate(hint, text, path, text, "text")
 
 
-def _validate(hint: Any, data: str, path: str, shown: Any, strings: bool) -> Any:
+def _validate(hint: Any, data: str, path: str, shown: Any, mode: Literal["strict", "lax", "text"]) -> Any:
     from pydantic import TypeAdapter, ValidationError  # 50 ms: not before a value is checked
 
     adapter: Any = TypeAdapter(hint, config={"allow_inf_nan": False})
     try:
-        return adapter.validate_strings(data) if strings else adapter.validate_json(data, strict=True)
+        return (
+            adapter.validate_strings(data) if mode == "text" else adapter.validate_json(data, strict=mode == "strict")
+        )
     except ValidationError as error:
         reasons = dict.fromkeys(item["msg"] for item in error.errors())
         raise ConfigError(f"{path} = {shown!r} is not possible: {'; or '.join(reasons)}", key=path) from None
@@ -214,7 +220,7 @@ def leaf(cls: type, path: tuple[str, ...], values: Mapping[str, Any], where: str
     if path[1:] == ("name",) or len(path) == 1:
         return Literal[tuple(field.owned.registry)]
     table = _as_table(values.get(path[0], {}))
-    entry = field.owned.registry.load(table.get("name", field.owned.default))
+    entry = _entry(field.owned.registry, table.get("name", field.owned.default), where)
     return leaf(entry, path[1:], table, where)
 
 
@@ -244,13 +250,17 @@ def name_of(registry: Registry, entry: Any) -> str:
 
 
 def walk(cls: type, values: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Field]]:
-    """Every setting of a section with its path, those of the registry entries that `values` name included."""
+    """Every setting of a section with its path, those of the registry entries that `values` name included.
+
+    `values` may change while this goes on; a name that no entry has is left to `decode`, which knows its place.
+    """
     for name, field in fields(cls).items():
         yield (*prefix, name), field
         if field.owned:
             table = _as_table(values.get(name, {}))
             chosen = table.get("name", field.owned.default)
-            yield from walk(field.owned.registry.load(chosen), table, (*prefix, name))
+            if isinstance(chosen, str) and chosen in field.owned.registry:
+                yield from walk(field.owned.registry.load(chosen), table, (*prefix, name))
 
 
 def _as_table(value: Any) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import stat
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -82,30 +83,36 @@ class Digests:
             raise from_os_error(error) from None
 
     def _file(self, path: Path) -> tuple[int, str]:
-        stat = _stat(path)
+        before = _stat(path)
         key = str(path)
         known = self._known.get(key)
-        if known and known[0] == stat:
-            return stat[0], known[1]
+        if known and known[0] == before:
+            return before[0], known[1]
         started = time.time_ns()
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if _stat(path) == stat and max(stat[1], stat[2]) + RACY_NS < started:
-            self._known[key] = (stat, digest)
+        if _stat(path) == before and max(before[1], before[2]) + RACY_NS < started:
+            self._known[key] = (before, digest)
             self._changed = True
-        return stat[0], digest
+        return before[0], digest
 
     def tree(self, directory: Path) -> Listing:
-        """Every file below `directory`, named by its path relative to it. Links are refused."""
+        """Every file below `directory`, named by its path relative to it. Links, pipes and devices are refused."""
         found = []
-        for folder, _, names in os.walk(directory, onerror=_raise):
+        for folder, below, names in os.walk(directory, onerror=_raise):
+            _refuse_special(Path(folder), [*below, *names])
             for name in names:
                 path = Path(folder, name)
-                if path.is_symlink():
-                    raise ArtifactError(f"{path} is a link", "artifacts hold plain files only")
                 size, sha256 = self.file(path)
                 found.append((path.relative_to(directory).as_posix(), size, sha256))
         return listing_of(found)
+
+    def holds(self, directory: Path, digest: str) -> bool:
+        """Whether the tree has that digest."""
+        try:
+            return self.tree(directory).digest == digest
+        except ArtifactError:
+            return False
 
     def save(self) -> None:
         """Keep the cache for the next command. It is only a cache: failing to write it is no error."""
@@ -114,7 +121,7 @@ class Digests:
         temporary = self._cache.with_name(f".tmp-{self._cache.name}-{os.getpid()}")
         with contextlib.suppress(OSError):
             self._cache.parent.mkdir(exist_ok=True)
-            temporary.write_text(json.dumps({name: [*stat, sha] for name, (stat, sha) in self._known.items()}))
+            temporary.write_text(json.dumps({name: [*seen, sha] for name, (seen, sha) in self._known.items()}))
             temporary.replace(self._cache)
 
 
@@ -131,8 +138,16 @@ def _valid(stored: object) -> bool:
 
 
 def _stat(path: Path) -> Stat:
-    stat = path.stat()
-    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+def _refuse_special(folder: Path, names: Iterable[str]) -> None:
+    for name in names:
+        mode = (folder / name).lstat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            what = "a link" if stat.S_ISLNK(mode) else "no plain file"
+            raise ArtifactError(f"{folder / name} is {what}", "artifacts hold plain files only")
 
 
 def _raise(error: OSError) -> None:

@@ -65,9 +65,15 @@ def read(path: Path) -> Document:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise ConfigError(f"{path}:{line}: not UTF-8 (byte {error.start})", "save the file as UTF-8") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path}: {error}", "see https://toml.io for the format") from None
+    except (ValueError, RecursionError) as error:  # a ValueError that is no TOMLDecodeError: a number of 5000 digits
+        raise ConfigError(f"{path}{_line_of(error)}: {error}", "see https://toml.io for the format") from None
     return Document(path, tables, _lines(text))
+
+
+def _line_of(error: Exception) -> str:
+    """`:3` out of tomllib's "... (at line 3, column 5)"."""
+    found = re.search(r"\(at line (\d+), column \d+\)$", str(error))
+    return f":{found[1]}" if found else ""
 
 
 def _lines(text: str) -> dict[str, int]:

@@ -55,11 +55,18 @@ def create(path: Path) -> Iterator[BinaryIO]:
 
 
 def append(path: Path, data: bytes, *, sync: bool) -> None:
-    """Add whole lines to a log in one write; `sync` waits for the disk."""
+    """Add whole lines to a log, all or nothing as far as this process lives; `sync` waits for the disk."""
     _about_to("append", path)
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     try:
-        os.write(descriptor, data)
+        end = os.lseek(descriptor, 0, os.SEEK_END)
+        try:
+            written = os.write(descriptor, data)
+            if written < len(data):  # a full disk takes a part and says nothing; asked again, it says why
+                os.write(descriptor, data[written:])
+        except OSError:
+            os.ftruncate(descriptor, end)
+            raise
         if sync:
             os.fsync(descriptor)
     finally:
@@ -90,10 +97,12 @@ def fsync_tree(path: Path) -> None:
 
 
 def mkdir(path: Path) -> None:
-    """Create a directory and its parents; it may exist already."""
+    """Create a directory and its parents, durably; it may exist already."""
     if not path.is_dir():
+        mkdir(path.parent)
         _about_to("mkdir", path)
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(exist_ok=True)
+        fsync_directory(path.parent)
 
 
 def unlink(path: Path) -> None:

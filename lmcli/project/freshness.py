@@ -1,4 +1,4 @@
-"""Is an artifact what its stage would make now? The whole key is recomputed and compared, and every difference named."""
+"""Is an artifact what its stage would make now? The whole key is recomputed, and every difference is named."""
 
 from __future__ import annotations
 

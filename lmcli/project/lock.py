@@ -121,11 +121,13 @@ def save(path: Path, manifest: Manifest) -> None:
         "lmcli": __version__,
         "schema": SCHEMA,
     }
+    document = json.loads(json.dumps(document))  # keys become text, so that what is read again has the same checksum
     document["checksum"] = _checksum(document)
     if path.exists():
         durable.mkdir(backup_of(path).parent)
         durable.write(backup_of(path), path.read_bytes())
-    durable.write(path, json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    durable.write(path, text.encode(errors="backslashreplace"))  # file names in any bytes: \udcff is a JSON escape too
 
 
 def backup_of(path: Path) -> Path:
@@ -150,9 +152,9 @@ def _entry(name: str, item: Mapping[str, Any]) -> Entry:
 
 def _check_inside(name: str, place: str) -> None:
     path = PurePosixPath(place)
-    if path.is_absolute() or ".." in path.parts or path.parts[:1] != ("artifacts",):
+    if ".." in path.parts or path.parts[:1] != ("artifacts",) or len(path.parts) != 3:
         raise ArtifactError(
-            f"lmcli.lock places {name} at {place}, which is outside the project's artifacts/",
+            f"lmcli.lock places {name} at {place}, which is no place in the project's artifacts/",
             "restore lmcli.lock from version control or from .lmcli/lmcli.lock.bak",
         )
 

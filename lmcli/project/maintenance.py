@@ -29,7 +29,7 @@ def verify(project: Project) -> Verification:
         path = project.root / place
         if not path.is_dir():
             damaged.append(f"{place} is missing")
-        elif digests.tree(path).digest != expected:
+        elif not digests.holds(path, expected):
             damaged.append(f"{place} is damaged")
         else:
             sound.append(place)
@@ -55,7 +55,8 @@ def garbage(project: Project, manifest: Manifest) -> list[Path]:
     kept = {project.root / place for place in manifest.paths()}
     kept |= {freshness.sources_path(project, digest).parent for digest in _listings(manifest)}
     found = [path for path in sorted(project.artifacts.glob("*/*")) if path not in kept]
-    found += sorted(project.root.glob(f"{durable.TEMPORARY}*"))
+    for folder in (project.root, project.cache, *sorted((project.artifacts / "sources").glob("*"))):
+        found += [path for path in sorted(folder.glob(f"{durable.TEMPORARY}*")) if path.parent not in found]
     found += sorted(project.runs.glob(f"**/{durable.TEMPORARY}*"))
     return found
 

@@ -65,7 +65,10 @@ class Project:
         path = self.root / entry.path
         if not path.is_dir():
             return f"{entry.path} is missing"
-        listing = self.digests.tree(path)
+        try:
+            listing = self.digests.tree(path)
+        except ArtifactError as error:
+            return f"{entry.path} is damaged ({error.message})"
         if listing.digest == entry.digest:
             return None
         return f"{entry.path} is damaged (expected content {entry.digest[:8]}, found {listing.digest[:8]})"

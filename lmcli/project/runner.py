@@ -32,10 +32,11 @@ class Outcome:
 class Runner:
     """Makes stages of one graph in one project. The caller holds `project.writing()`."""
 
-    def __init__(self, project: Project, graph: Graph, progress: Progress | None = None) -> None:
+    def __init__(self, project: Project, graph: Graph, progress: Progress | None = None, workers: int = 1) -> None:
         self.project = project
         self.graph = graph
         self.progress = progress or Silent()
+        self.workers = workers
 
     def verdicts(self) -> dict[str, Verdict]:
         return freshness.verdicts(self.project, self.graph, self.project.manifest())
@@ -67,7 +68,7 @@ class Runner:
                 entry = self._commit(manifest, replace(entry, overrides=dict(stage.overrides)))
             return Outcome(entry, made=False)
         self._check_upstream(stage, found)
-        entry = self._build(stage, manifest, started or time.monotonic())
+        entry = self._build(stage, manifest, started or time.monotonic(), force)
         return Outcome(entry, made=True, reasons=found[name].reasons)
 
     def _check_upstream(self, stage: Stage, found: dict[str, Verdict]) -> None:
@@ -84,7 +85,7 @@ class Runner:
                 hint = f"run `{command}` first; {hint}"
             raise ArtifactError(f"{stage.name} needs {item.name}, but {verdict}", hint)
 
-    def _build(self, stage: Stage, manifest: Manifest, started: float) -> Entry:
+    def _build(self, stage: Stage, manifest: Manifest, started: float, force: bool) -> Entry:
         records, listings = self._records(stage, manifest)
         if not self.project.lock_path.exists():
             self._commit_manifest(manifest)
@@ -93,20 +94,18 @@ class Runner:
         out = durable.temporary_name(home / "new")
         durable.mkdir(out)
         try:
-            made = stage.build(self._work(stage, records, manifest, out, started))
+            made = stage.build(replace(self._work(stage, records, manifest, out), started=started, force=force))
             self._check_unchanged(stage, listings)
             return self._publish(stage, manifest, out, records, listings, made)
         finally:
             durable.remove_tree(out)
 
-    def _work(
-        self, stage: Stage, records: dict[str, InputRecord], manifest: Manifest, out: Path, started: float
-    ) -> Work:
+    def _work(self, stage: Stage, records: dict[str, InputRecord], manifest: Manifest, out: Path) -> Work:
         inputs = {
             name: self.project.directory(manifest.entries[record.of]) for name, record in records.items() if record.of
         }
         key = freshness.key_of(stage, records)
-        return Work(stage.name, key, out, self.project.root, inputs, records, self.progress, started)
+        return Work(stage.name, key, out, self.project.root, inputs, records, self.progress, workers=self.workers)
 
     def _records(self, stage: Stage, manifest: Manifest) -> tuple[dict[str, InputRecord], dict[str, Listing]]:
         records: dict[str, InputRecord] = {}
@@ -165,7 +164,7 @@ class Runner:
     def _place(self, out: Path, target: Path, digest: str) -> None:
         """Give the finished directory its name. Identical content that is there already is left as it is."""
         if target.is_dir():
-            if self.project.digests.tree(target).digest == digest:
+            if self.project.digests.holds(target, digest):
                 return
             durable.remove_tree(target)
         durable.replace(out, target)

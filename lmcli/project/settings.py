@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lmcli import config
-from lmcli.errors import ConfigError, did_you_mean
+from lmcli.errors import ConfigError
 from lmcli.project.document import Document
 from lmcli.project.lock import Override
 
@@ -20,6 +20,16 @@ class Given:
     flags: Mapping[str, Any] = field(default_factory=dict)
     sets: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+
+    def only(self, sections: Mapping[str, type]) -> Given:
+        """What of it concerns these sections."""
+        flags = {key: value for key, value in self.flags.items() if _table_of(key, sections)}
+        return Given(flags, [item for item in self.sets if belongs(item, sections)], self.environment)
+
+
+def belongs(assignment: str, sections: Mapping[str, type]) -> bool:
+    """Whether `--set KEY=VALUE` names a setting of these sections."""
+    return _table_of(assignment.partition("=")[0].strip(), sections) is not None
 
 
 @dataclass(frozen=True)
@@ -60,12 +70,13 @@ def resolve(
     overrides: dict[str, Override] = {}
     for layer in (_recorded, _environment, _sets, _flags):
         for item in layer(sections, values, document, given, recorded or {}):
-            _put(values[item.table], item.path, item.value, item.key)
+            value = list(item.value) if isinstance(item.value, tuple) else item.value  # as TOML and the lock state it
+            _put(values[item.table], item.path, value)
             origins[item.key] = item.origin
             masked = document.get(item.key)
             overrides.pop(item.key, None)
-            if masked != item.value:
-                overrides[item.key] = Override(item.value, masked)
+            if masked != value:
+                overrides[item.key] = Override(value, masked)
     decoded = {table: _decode(cls, values[table], table, document, origins) for table, cls in sections.items()}
     return Resolved(decoded, origins, overrides)
 
@@ -75,15 +86,27 @@ def _recorded(
 ) -> Iterator[_Value]:
     for key, override in recorded.items():
         table = _table_of(key, sections)
-        if table and document.get(key) == override.masked:
-            yield _Value(table, _below(key, table), override.value, "lmcli.lock")
+        if not table or document.get(key) != override.masked:
+            continue
+        path = _below(key, table)
+        if _exists(sections[table], path, values[table]):
+            yield _Value(table, path, override.value, "lmcli.lock")
+
+
+def _exists(cls: type, path: tuple[str, ...], values: Mapping[str, Any]) -> bool:
+    """Whether a recorded setting still has a field: its registry entry may have been replaced in lmcli.toml."""
+    try:
+        config.leaf(cls, path, values, ".".join(path))
+    except ConfigError:
+        return False
+    return True
 
 
 def _environment(
     sections: Mapping[str, type], values: Any, document: Document, given: Given, recorded: Any
 ) -> Iterator[_Value]:
     for table, cls in sections.items():
-        for path, item in list(config.walk(cls, values[table])):
+        for path, item in config.walk(cls, values[table]):
             name = variable(table, path)
             if name in given.environment:
                 hint = config.leaf(cls, path, values[table], name) if item.owned else item.hint
@@ -100,8 +123,7 @@ def _sets(
             raise ConfigError(f"--set {text}: no value", "write --set KEY=VALUE, for example --set train.seed=1")
         table = _table_of(key, sections)
         if table is None:
-            hint = did_you_mean(key.split(".")[0], sections) or f"this command reads: {', '.join(sections)}"
-            raise ConfigError(f"--set {key}: no such setting for this command", hint)
+            raise ConfigError(f"--set {key}: no such setting for this command", f"it reads: {', '.join(sections)}")
         path = _below(key, table)
         hint_type = config.leaf(sections[table], path, values[table], key)
         yield _Value(table, path, config.parse(hint_type, value.strip(), f"--set {key}"), f"--set {key}")
@@ -115,7 +137,7 @@ def _flags(
         if table is None:
             raise LookupError(f"flag for {key}, but the command reads {list(sections)}")
         path = _below(key, table)
-        yield _Value(table, path, list(value) if isinstance(value, tuple) else value, f"--{path[-1].replace('_', '-')}")
+        yield _Value(table, path, value, f"--{path[-1].replace('_', '-')}")
 
 
 def variable(table: str, path: tuple[str, ...]) -> str:
@@ -138,12 +160,12 @@ def _below(key: str, table: str) -> tuple[str, ...]:
     return tuple(key.split(".")[1:])
 
 
-def _put(tree: dict[str, Any], path: tuple[str, ...], value: Any, key: str) -> None:
+def _put(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     """Set a value; a registry's name given for its table (`optimizer = muon`) starts a new table of that name."""
     for part in path[:-1]:
         below = tree.get(part)
         if not isinstance(below, dict):
-            below = tree[part] = {}
+            below = tree[part] = {"name": below} if isinstance(below, str) else {}
         tree = below
     last = path[-1]
     if isinstance(tree.get(last), dict) and isinstance(value, str):

@@ -40,7 +40,11 @@ Input = Artifact | Files
 
 @dataclass(frozen=True)
 class Work:
-    """What a stage's `build` is handed: where to write, and the checked directories of the artifacts it reads."""
+    """What a stage's `build` is handed: where to write, and the checked directories of the artifacts it reads.
+
+    `started` is when the command began (`time.monotonic()`), for stages with a time budget; `workers` is a count of
+    processes or threads and changes no result; `force` means that nothing kept from an earlier try may be used.
+    """
 
     name: str
     key: str
@@ -49,7 +53,9 @@ class Work:
     inputs: Mapping[str, Path]
     records: Mapping[str, InputRecord]
     progress: Progress
-    started: float
+    started: float = 0.0
+    workers: int = 1
+    force: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,19 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+import typer
+
+Inputs: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[INPUT...]", help="Files, folders, globs, pydoc: or hf:NAME instead of [project] inputs."),
+]
+Workers: TypeAlias = Annotated[int, typer.Option("--workers", help="Processes or threads; 0 = one for each core.")]
+Budget: TypeAlias = Annotated[
+    str | None, typer.Option("--budget", metavar="TIME", help="Train for this long: 90s, 10m, 1h.")
+]
+Steps: TypeAlias = Annotated[int | None, typer.Option("--steps", help="Train for this many steps.")]
+Epochs: TypeAlias = Annotated[int | None, typer.Option("--epochs", help="Train for this many passes over the data.")]
+DryRun: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]

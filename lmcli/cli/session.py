@@ -1,0 +1,71 @@
+"""What every command is told: which project, how to speak, which settings were given."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from lmcli.cli.console import Console
+from lmcli.errors import ConfigError
+from lmcli.project.project import Project
+from lmcli.project.settings import Given
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A command's result: `data` for --json, `lines` for people."""
+
+    data: Mapping[str, Any]
+    lines: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Session:
+    """The options that all commands share, and the settings that flags gave."""
+
+    folder: Path
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    dry_run: bool = False
+    force: bool = False
+    sets: Sequence[str] = ()
+    flags: Mapping[str, Any] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+
+    @cached_property
+    def project(self) -> Project:
+        return Project.find(self.folder)
+
+    @cached_property
+    def console(self) -> Console:
+        return Console(quiet=self.quiet, verbose=self.verbose)
+
+    def place(self, path: str) -> str:
+        """A path that was given where the command runs, as the project states it; names that are no path stay."""
+        found = self.folder / path
+        is_pattern = bool(set("*?[") & set(path))
+        if path == "-" or path.partition(":")[0] in ("pydoc", "hf") or not (found.exists() or is_pattern):
+            return path
+        absolute = Path(os.path.abspath(found))  # noqa: PTH100 - links keep their names
+        slash = "/" if path.endswith("/") else ""
+        inside = absolute.is_relative_to(self.root)
+        return (absolute.relative_to(self.root).as_posix() if inside else str(absolute)) + slash
+
+    @property
+    def root(self) -> Path:
+        """The project's folder; outside of a project the folder where the command runs."""
+        try:
+            return self.project.root
+        except ConfigError:
+            return self.folder.resolve()
+
+    def given(self, **more: Any) -> Given:
+        """The settings of this command line; `more` adds dotted keys with `__` for the dot, None is left out."""
+        added = {key.replace("__", "."): value for key, value in more.items() if value not in (None, [], ())}
+        return Given({**self.flags, **added}, self.sets, dict(os.environ))

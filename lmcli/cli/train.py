@@ -1,0 +1,38 @@
+"""lmcli train."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lmcli.cli.arguments import Budget, Epochs, Steps
+from lmcli.cli.options import command
+from lmcli.cli.session import Session, Shown
+from lmcli.models.config import ModelConfig
+from lmcli.training.config import TrainConfig
+
+
+@command(writes=True, model=ModelConfig, train=TrainConfig)
+def train(
+    session: Session,
+    name: Annotated[str, typer.Option("--name", help="Name of the model.")] = "model",
+    budget: Budget = None,
+    steps: Steps = None,
+    epochs: Epochs = None,
+) -> Shown:
+    """Pretrain a model on the tokens: the best that this machine makes in the time you give it.
+
+    Ctrl-C saves a checkpoint; the same command goes on from it.
+
+    \b
+    lmcli train                        five minutes
+    lmcli train --budget 30m
+    lmcli train --steps 2000 --seed 1 --name second
+    lmcli train --set model.width=256 --set train.optimizer.lr=0.01
+    """
+    from lmcli.cli.lengths import one_length
+    from lmcli.cli.making import made_or_planned
+
+    given = session.given(train__length=one_length(budget, steps, epochs))
+    return made_or_planned(session, {name: "train"}, given)

@@ -1,0 +1,94 @@
+"""Samples straight to the terminal."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from lmcli.cli.session import Session, Shown
+from lmcli.errors import ConfigError, InputError
+from lmcli.generation.config import GenerateConfig
+from lmcli.project import settings
+from lmcli.project.config import ProjectConfig
+from lmcli.project.document import Document
+from lmcli.project.project import Project
+from lmcli.project.settings import Given
+
+BETWEEN = "\n----\n"
+
+
+def settle(session: Session, prompt: str | None) -> Given:
+    """The settings, with the prompt in them and paths as the project sees them."""
+    if prompt == "-":
+        prompt = sys.stdin.read()
+    more: dict[str, object] = {"generate__prompts": (prompt,) if prompt else None}
+    for key in ("model", "prompts_file"):
+        if value := session.flags.get(f"generate.{key}"):
+            more[f"generate__{key}"] = session.place(value)
+    return session.given(**more)
+
+
+def write_now(session: Session, given: Given) -> Shown | None:
+    """Write and show; nothing is kept. Works outside of a project when --model is a path."""
+    document, root, default = _surroundings(session)
+    tables = {"generate": GenerateConfig}
+    config: GenerateConfig = settings.resolve(tables, Document(document.path), given).sections["generate"]
+    name = config.model or default
+    directory = _model(session, root, name)
+
+    from lmcli.generation.prompts import read_prompts
+    from lmcli.generation.writing import write
+    from lmcli.models.device import resolve_compute
+    from lmcli.models.directory import load_model
+    from lmcli.stages.generate import draw_seed
+    from lmcli.tokens.tokenizer import Tokenizer
+
+    prompts = read_prompts(root, config)
+    seed = draw_seed(config)
+    streams = len(prompts) * config.count == 1 and not session.json
+    session.console.say(f"model {name} ({directory}), seed {seed}")
+    model, tokenizer = load_model(directory, resolve_compute(config).device), Tokenizer.load(directory)
+    if streams and config.echo:
+        session.console.write(prompts[0], flush=True)
+    on_text = (lambda index, piece: session.console.write(piece, flush=True)) if streams else None
+    samples = write(model, tokenizer, prompts, config, seed, on_text)
+    if session.json:
+        return Shown({"model": name, "path": str(directory), "seed": seed, "samples": [asdict(s) for s in samples]})
+    if streams:
+        session.console.write("\n")
+    else:
+        texts = [(sample.prompt if config.echo else "") + sample.text for sample in samples]
+        session.console.write(BETWEEN.join(texts) + "\n")
+    return None
+
+
+def _surroundings(session: Session) -> tuple[Document, Path, str]:
+    """lmcli.toml, the folder that paths are relative to, and the default model; without a project, here and none."""
+    try:
+        project = session.project
+    except ConfigError:
+        return Document(Path("lmcli.toml")), session.folder.resolve(), ""
+    resolved = settings.resolve({"project": ProjectConfig}, project.document)
+    return project.document, project.root, resolved.sections["project"].default_model
+
+
+def _model(session: Session, root: Path, name: str) -> Path:
+    from lmcli.project.runner import Runner
+    from lmcli.stages.graph import graph
+    from lmcli.stages.models import find
+
+    try:
+        project = session.project
+    except ConfigError:
+        if not name:
+            raise
+        return find(Project(root), name, {})
+    nodes = graph(project, Given(environment=session.given().environment))
+    if name in nodes:
+        verdict = Runner(project, nodes).verdicts()[name]
+        if verdict.state == "stale":
+            session.console.warn(f"{verdict} (`lmcli run {name}` makes it anew)")
+        if verdict.state == "missing" and verdict.reasons == ("never made",):
+            raise InputError(f"{name} was never made", f"run `{nodes[name].command}` first")
+    return find(project, name, {key: stage.kind for key, stage in nodes.items()})

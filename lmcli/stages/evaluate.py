@@ -1,0 +1,116 @@
+"""eval: how well a model predicts text, or what it says about prompts, with the figures of the baselines beside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lmcli.config import dump
+from lmcli.evaluation.config import EvalConfig
+from lmcli.project.config import ProjectConfig
+from lmcli.project.lock import Entry
+from lmcli.project.stage import Artifact, Input, Made, Stage, Work
+from lmcli.stages import models, text
+from lmcli.stages.kind import Kind, Request, named_tables
+
+if TYPE_CHECKING:
+    from lmcli.corpus.rows import Row
+    from lmcli.evaluation.results import Results
+
+REVISION = 1
+
+
+def assemble(request: Request) -> Stage:
+    config: EvalConfig = request.section(f"eval.{request.name}")
+    model = models.reference(request, config.model)
+    inputs: dict[str, Input] = {"model": model.input}
+    if config.data:
+        inputs["data"] = text.files([config.data], request.project.root)
+    else:
+        inputs["tokens"] = Artifact("tokens")
+
+    def build(work: Work) -> Made:
+        from lmcli.evaluation import results
+
+        found = _measure(request, config, model, work)
+        label = model.label(work, "model")
+        results.write(found, work.out, {"model": label, "data": config.data or "validation", **dump(config)})
+        figures = {score.name: round(score.value, 6) for score in found.scores}
+        signatures = {score.name: score.signature for score in found.scores}
+        return Made({"figures": figures, "signatures": signatures, "counts": dict(found.counts), "model": label})
+
+    return Stage(
+        name=request.name,
+        kind="eval",
+        revision=REVISION,
+        requested={"eval": dump(config)},
+        inputs=inputs,
+        build=build,
+        overrides=request.own.overrides,
+        seed=config.seed,
+        accepts_stale=True,
+        command=f"lmcli eval --name {request.name}",
+    )
+
+
+def _measure(request: Request, config: EvalConfig, model: models.ModelReference, work: Work) -> Results:
+    from lmcli.corpus.reading import read
+    from lmcli.corpus.tally import Tally
+    from lmcli.evaluation import measuring
+    from lmcli.tokens.shards import TokenStream
+
+    subject = measuring.load(model.directory(work, "model"), config)
+    if not config.data:
+        stream = TokenStream.open(work.inputs["tokens"], "validation")
+        return measuring.measure_stream(subject, stream, config, work.progress)
+    sources = text.resolve([config.data], work.root)
+    rows = _rows(request, config, model, work)
+    if rows is not None:
+        return measuring.measure_rows(subject, rows, config, work.progress)
+    return measuring.measure_documents(subject, read(sources, config, work.progress, Tally()), config, work.progress)
+
+
+def _rows(request: Request, config: EvalConfig, model: models.ModelReference, work: Work) -> list[Row] | None:
+    """The rows with a prompt, or None when the data are plain text. Those that the model was tuned on are left out."""
+    from lmcli.corpus.readers import RECORDS
+    from lmcli.corpus.rows import held_out, read_rows
+    from lmcli.corpus.tally import Tally
+
+    sources = text.resolve([config.data], work.root)
+    if not all(source.reader in RECORDS or source.reader == "signatures" for source in sources):
+        return None
+    rows = list(read_rows(sources, config, work.progress, Tally()))
+    if not any(row.prompt for row in rows):
+        return None
+    entry = request.project.manifest().entries.get(model.name)
+    tuned_on = entry.inputs.get("data") if entry and entry.stage == "finetune" else None
+    if entry is None or tuned_on is None or tuned_on.digest != work.records["data"].digest:
+        return rows
+    share = entry.requested["finetune"]["validation"]
+    unseen = [row for row in rows if held_out(row, share)]
+    work.progress.say(f"{model.name} was fine-tuned on these data: scoring the {len(unseen):,} rows held out of that")
+    return unseen
+
+
+def summary(entry: Entry, directory: Path) -> Sequence[str]:
+    from lmcli.evaluation import results
+
+    lines = [f"{entry.report['model']} on {', '.join(_counts(entry))}"]
+    for score in results.read(directory).scores:
+        interval = f"  [{score.interval.low:.4g}, {score.interval.high:.4g}]" if score.interval else ""
+        lines.append(f"{score.name:12} {score.value:9.4f}{interval}  {score.signature}")
+    return lines
+
+
+def _counts(entry: Entry) -> list[str]:
+    return [f"{count:,} {name.replace('_', ' ')}" for name, count in entry.report["counts"].items() if count]
+
+
+EVALUATE = Kind(
+    "eval",
+    lambda name: {"project": ProjectConfig, f"eval.{name}": EvalConfig},
+    named_tables("eval"),
+    assemble,
+    summary,
+)

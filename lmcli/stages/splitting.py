@@ -1,0 +1,62 @@
+"""The text of a project, read once to be counted and again, split into sides, as often as it is needed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from lmcli.corpus.cleaning import read_clean
+from lmcli.corpus.documents import Document
+from lmcli.corpus.reading import read
+from lmcli.corpus.splits import Census, Kind, Piece, census, pieces
+from lmcli.corpus.tally import Tally
+from lmcli.project.stage import Work
+from lmcli.stages import text
+from lmcli.stages.kind import Request
+from lmcli.tokens.config import TokensConfig
+
+
+@dataclass(frozen=True)
+class Divided:
+    """Text with its split decided; every call reads it anew, so that memory doesn't grow with the corpus."""
+
+    documents: Callable[[], Iterator[Document]]
+    census: Census
+    kind: Kind
+    bytes: int
+    """UTF-8 bytes of all documents."""
+
+    def describe(self) -> str:
+        """What goes to validation, how much and why, in a line."""
+        return self.census.plan(self.kind).describe()
+
+    def pieces(self) -> Iterator[Piece]:
+        return pieces(self.documents(), self.census, self.kind)
+
+    def texts(self, *, both_sides: bool) -> Iterator[str]:
+        """The texts that a tokenizer may learn from: the training side, or both."""
+        return (piece.text for piece in self.pieces() if both_sides or piece.side == "train")
+
+
+def split(request: Request, work: Work) -> Divided:
+    """The text that the stage reads, divided as [tokens] says."""
+    config: TokensConfig = request.section("tokens")
+    documents = _documents(request, work, config)
+    sizes = Counter[str]()
+    counted = census(_sized(documents(), sizes))
+    return Divided(documents, counted, config.split, sizes["bytes"])
+
+
+def _sized(documents: Iterable[Document], sizes: Counter[str]) -> Iterator[Document]:
+    for document in documents:
+        sizes["bytes"] += len(document.text.encode())
+        yield document
+
+
+def _documents(request: Request, work: Work, config: TokensConfig) -> Callable[[], Iterator[Document]]:
+    if "clean" in work.inputs:
+        directory = work.inputs["clean"]
+        return lambda: read_clean(directory)
+    sources = text.resolve(request.section("project").inputs, work.root)
+    return lambda: read(sources, config, work.progress, Tally())

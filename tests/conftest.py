@@ -1,0 +1,59 @@
+"""What every test stands on: one torch thread, no network, no settings from the shell, commands run in the process."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lmcli.cli import boundary
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command did: exit code, text on stdout and on stderr."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Lmcli = Callable[..., Ran]
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("LMCLI_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def lmcli(capsys: pytest.CaptureFixture[str]) -> Lmcli:
+    """Run a command line in this process: `lmcli("status", "--json")`; paths may be given as they are."""
+
+    def run(*arguments: object) -> Ran:
+        capsys.readouterr()
+        code = boundary.run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Ran(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that commands run in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
