@@ -105,20 +105,24 @@ def test_the_bytes_do_not_depend_on_workers_or_chunks(tmp_path: Path, write_file
 def test_locale_hash_seed_and_time_change_nothing(tmp_path: Path, write_file: WriteFile) -> None:
     corpus(write_file, 40)
     script = (
-        "import sys; from pathlib import Path; from tests.corpus.test_cleaning import digest, run\n"
-        "out = Path(sys.argv[2]); run(Path(sys.argv[1]), out); print(digest(out))"
+        "import sys; from pathlib import Path; from lmcli.config import decode\n"
+        "from lmcli.corpus.cleaning import clean; from lmcli.corpus.config import CleanConfig\n"
+        "from lmcli.corpus.sources import resolve; from lmcli.progress import Silent\n"
+        "sources, out = resolve(['c'], Path(sys.argv[1])), Path(sys.argv[2])\n"
+        "clean(sources, decode(CleanConfig, {}), out, workers=1, progress=Silent())"
     )
     digests = set()
-    for number, (locale, seed) in enumerate([("C", "0"), ("C.UTF-8", "1"), ("tr_TR.UTF-8", "random")]):
-        command = [sys.executable, "-W", "ignore", "-c", script, str(tmp_path), str(tmp_path / f"out{number}")]
+    for number, (locale, seed) in enumerate([("C", "0"), ("tr_TR.UTF-8", "random")]):
+        out = tmp_path / f"out{number}"
         environment = {**os.environ, "LC_ALL": locale, "PYTHONHASHSEED": seed, "TZ": f"UTC{number}"}
-        result = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
-        digests.add(result.stdout)
+        subprocess.run([sys.executable, "-c", script, str(tmp_path), str(out)], check=True, env=environment)
+        digests.add(digest(out))
     assert len(digests) == 1
 
 
-def test_datasets_reads_the_result(tmp_path: Path, write_file: WriteFile) -> None:
-    pq = pytest.importorskip("pyarrow.parquet")
+def test_the_result_is_plain_parquet(tmp_path: Path, write_file: WriteFile) -> None:
+    import pyarrow.parquet as pq
+
     corpus(write_file, 40)
     run(tmp_path, tmp_path / "out")
     table = pq.read_table(tmp_path / "out" / "data")

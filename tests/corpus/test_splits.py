@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lmcli.corpus import splits
 from lmcli.corpus.documents import Document
 from lmcli.corpus.splits import Kind, Piece, census, pieces
 from lmcli.errors import InputError
@@ -27,13 +28,8 @@ def side(cut: list[Piece], wanted: str) -> str:
 
 
 def prose(characters: int, seed: int = 0) -> str:
-    source = random.Random(seed)
-    paragraphs: list[str] = []
-    size = 0
-    while size < characters:
-        paragraphs.append(" ".join(str(source.randrange(10_000)) for _ in range(60)) + "\n\n")
-        size += len(paragraphs[-1])
-    return "".join(paragraphs)[:characters]
+    filler = "words that follow each other " * 8
+    return "".join(f"{seed}.{number} {filler}\n\n" for number in range(characters // 200 + 1))[:characters]
 
 
 @given(TEXTS, st.sampled_from(["auto", "tail"]), st.booleans())
@@ -122,9 +118,8 @@ def test_the_side_depends_on_the_text_only() -> None:
 
 
 def test_parts_of_a_long_document_stay_together() -> None:
-    found = [
-        Document(str(number), prose(400, 3 * number + part), part == 2) for number in range(250) for part in range(3)
-    ]
+    numbers = [(number, part) for number in range(250) for part in range(3)]
+    found = [Document(str(number), prose(400, 3 * number + part), part == 2) for number, part in numbers]
     cut = split(found)
     assert census(found).plan("auto").unit == "document"
     assert census(found).documents == 250
@@ -166,3 +161,14 @@ def test_no_text_is_an_error() -> None:
     for texts in ((), ("x",)):
         with pytest.raises(InputError, match="nothing to learn from"):
             split(documents(*texts))
+
+
+def test_the_census_remembers_a_bounded_number_of_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = documents(*(prose(300, seed) for seed in range(2_000)))
+    whole = census(found).plan("auto")
+    monkeypatch.setattr(splits, "_SAMPLED", 300)
+    assert census(found).plan("auto").threshold == whole.threshold
+    monkeypatch.setattr(splits, "_SAMPLED", 50)
+    counted = census(found)
+    assert counted.plan("auto").validation_characters == 50 * 300
+    assert len(side(list(pieces(found, counted, "auto")), "validation")) == 50 * 300

@@ -17,6 +17,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
 
 
+@pytest.mark.slow
 def test_a_local_data_set_is_streamed(tmp_path: Path, read_all: Read) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
