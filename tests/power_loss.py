@@ -1,8 +1,8 @@
-"""A model of power loss: what may be on the disk when the machine stops between two durable operations.
+"""A model of power loss: what may be on the disk when the machine stops in the middle of an action.
 
-A file's content is certain only from its fsync on, a name only from the fsync of its directory on. For each operation
-of an action, `for_each_power_loss` builds the directories that the disk may then hold (all that is not synced is lost;
-the names made it, the contents did not; a mixture) and lets `check(root)` judge each.
+A file's content is certain only from its fsync on, a name only from the fsync of its directory on. Before each durable
+operation of the action and after each fsync, `for_each_power_loss` builds the directories that the disk may then hold
+(all that is not synced is lost; the names made it, the contents did not; mixtures), and `check(root)` judges each.
 """
 
 from __future__ import annotations
@@ -10,25 +10,32 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import stat
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.faults import Action, scratch, watched
 
-Names = dict[int, dict[str, int]]  # inode of a directory -> name -> inode
-Data = dict[int, bytes]  # inode of a file -> content
+LOST = "all unsynced is lost"
+EMPTY = "names without contents"
 
 
 @dataclass
 class _Tree:
-    names: Names = field(default_factory=dict)
-    data: Data = field(default_factory=dict)
+    """Directories (inode -> name -> inode) and files (inode -> content)."""
+
+    names: dict[int, dict[str, int]] = field(default_factory=dict)
+    data: dict[int, bytes] = field(default_factory=dict)
+
+    def copy(self) -> _Tree:
+        return _Tree(dict(self.names), dict(self.data))
 
 
 @dataclass(frozen=True)
 class _Moment:
-    before: str
+    text: str
     live: _Tree
     synced: _Tree
 
@@ -41,38 +48,48 @@ class _Disk:
         self.moments: list[_Moment] = []
         self._held: dict[int, int] = {}  # inode -> open descriptor, so that no number is given out twice
         self._synced = self._scan()
-        self._due: Callable[[_Tree], None] = lambda live: None
 
-    def __call__(self, operation: str, path: Path) -> None:
-        live = self.settle(f"{operation} {path.name}")
-        if operation == "fsync":
-            inode = path.stat().st_ino
-            self._due = lambda after: self._synced.data.update({inode: after.data[inode]})
-        elif operation == "fsync_directory":
-            inode = path.stat().st_ino
-            self._due = lambda after: self._synced.names.update({inode: live.names[inode]})
+    @contextmanager
+    def following(self) -> Iterator[None]:
+        """Every fsync of the process counts, whoever calls it."""
+        fsync = os.fsync
+
+        def followed(descriptor: int) -> None:
+            fsync(descriptor)
+            self._sync(descriptor)
+            self.note("after an fsync")
+
+        os.fsync = followed
+        try:
+            with watched(lambda operation, path: self.note(f"before {operation} {path.name}")):
+                yield
+            self.note("at the end")
+        finally:
+            os.fsync = fsync
+            for descriptor in self._held.values():
+                os.close(descriptor)
+
+    def note(self, text: str) -> None:
+        moment = _Moment(text, self._scan(), self._synced.copy())
+        last = self.moments[-1] if self.moments else None
+        if last is None or (last.live, last.synced) != (moment.live, moment.synced):
+            self.moments.append(moment)
+
+    def _sync(self, descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}")
+        inode = self._hold(path)
+        if stat.S_ISDIR(path.stat().st_mode):
+            self._synced.names[inode] = {entry.name: entry.inode() for entry in os.scandir(path)}
         else:
-            self._due = lambda after: None
-
-    def settle(self, before: str) -> _Tree:
-        """Take note of what the last operation did."""
-        live = self._scan()
-        self._due(live)
-        self.moments.append(_Moment(before, live, _Tree(dict(self._synced.names), dict(self._synced.data))))
-        return live
-
-    def close(self) -> None:
-        for descriptor in self._held.values():
-            os.close(descriptor)
+            self._synced.data[inode] = path.read_bytes()
 
     def _scan(self) -> _Tree:
         tree = _Tree()
-        for folder, _, _ in os.walk(self.root):
-            entries = {entry.name: entry for entry in os.scandir(folder)}
-            tree.names[self._hold(Path(folder))] = {name: entry.inode() for name, entry in entries.items()}
-            for name, entry in entries.items():
-                if entry.is_file():
-                    tree.data[self._hold(Path(folder, name))] = Path(folder, name).read_bytes()
+        for folder, _, files in os.walk(self.root):
+            inode = self._hold(Path(folder))
+            tree.names[inode] = {entry.name: entry.inode() for entry in os.scandir(folder)}
+            for name in files:
+                tree.data[self._hold(Path(folder, name))] = Path(folder, name).read_bytes()
         return tree
 
     def _hold(self, path: Path) -> int:
@@ -87,36 +104,27 @@ def for_each_power_loss(snapshot: Path, action: Action, check: Callable[[Path, s
     judged = 0
     with scratch() as home:
         shutil.copytree(snapshot, home / "live")
-        for text, build in _disks(home / "live", action, mixtures):
-            root = home / "disk"
-            shutil.rmtree(root, ignore_errors=True)
-            build(root)
-            judged += 1
-            try:
-                check(root, text)
-            except BaseException as error:
-                error.add_note(f"after a power loss {text}")
-                raise
+        disk = _Disk(home / "live")
+        with disk.following():
+            action(home / "live")
+        top = (home / "live").stat().st_ino
+        for number, moment in enumerate(disk.moments):
+            for kind in (LOST, EMPTY, *(f"mixture {n}" for n in range(mixtures))):
+                shutil.rmtree(home / "disk", ignore_errors=True)
+                _build(
+                    home / "disk",
+                    top,
+                    moment,
+                    {LOST: 1.0, EMPTY: 0.0}.get(kind, 0.5),
+                    random.Random(f"{number} {kind}"),
+                )
+                judged += 1
+                try:
+                    check(home / "disk", f"{moment.text} ({kind})")
+                except BaseException as error:
+                    error.add_note(f"a power loss {moment.text} ({kind})")
+                    raise
     return judged
-
-
-def _disks(live: Path, action: Action, mixtures: int) -> Iterator[tuple[str, Callable[[Path], None]]]:
-    disk = _Disk(live)
-    root = live.stat().st_ino
-    try:
-        with watched(disk):
-            action(live)
-        disk.settle("the end")
-    finally:
-        disk.close()
-    for number, moment in enumerate(disk.moments):
-        for kind in ("all unsynced is lost", "names without contents", *(f"mixture {n}" for n in range(mixtures))):
-            chance = {"all unsynced is lost": 1.0, "names without contents": 0.0}.get(kind, 0.5)
-            rng = random.Random(f"{number} {kind}")
-            yield (
-                f"before {moment.before} ({kind})",
-                lambda target, moment=moment, chance=chance, rng=rng: _build(target, root, moment, chance, rng),
-            )
 
 
 def _build(target: Path, inode: int, moment: _Moment, lost: float, rng: random.Random) -> None:
@@ -124,9 +132,9 @@ def _build(target: Path, inode: int, moment: _Moment, lost: float, rng: random.R
     target.mkdir()
     synced = moment.synced.names.get(inode, {})
     names = synced if rng.random() < lost else moment.live.names.get(inode, synced)
-    for name, below in names.items():
+    for name, below in sorted(names.items()):
         if below in moment.synced.names or below in moment.live.names:
             _build(target / name, below, moment, lost, rng)
         else:
-            content = moment.synced.data.get(below)
-            (target / name).write_bytes(bytes(len(moment.live.data.get(below, b""))) if content is None else content)
+            never = bytes(len(moment.live.data.get(below, b"")))
+            (target / name).write_bytes(moment.synced.data.get(below, never))

@@ -17,10 +17,27 @@ from lmcli.registry import Registry
 PACKAGE = Path(lmcli.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 # what stands further down may import what stands above, never the reverse
-ORDER = (
-    "errors registry progress config project corpus tokens models objectives training generation evaluation"
-    " interchange reporting serving stages cli __main__"
-).split()
+ORDER = [
+    "errors",
+    "registry",
+    "progress",
+    "units",
+    "config",
+    "project",
+    "corpus",
+    "tokens",
+    "models",
+    "objectives",
+    "training",
+    "generation",
+    "evaluation",
+    "interchange",
+    "reporting",
+    "serving",
+    "stages",
+    "cli",
+    "__main__",
+]
 FORBIDDEN = {
     "project": {"torch", "numpy", "tokenizers", "datasets", "rich", "typer"},
     "corpus": {"torch", "rich", "typer"},

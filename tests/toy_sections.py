@@ -34,9 +34,9 @@ class Toy:
     raw: Annotated[bool, "change nothing", Flag("--raw")] = False
     shape: Annotated[Literal["auto"] | bool, "round or not", Flag()] = "auto"
     inputs: Annotated[tuple[str, ...], "what to read", Flag("--input", "-i")] = ("corpus/",)
-    sizes: Annotated[tuple[int, ...], "several sizes", Flag()] = ()
+    sizes: Annotated[tuple[int, ...], "several sizes"] = ()
     note: Annotated[str | None, "a remark", Flag()] = None
     hidden: Annotated[str, "a setting without a flag"] = "quiet"
-    rule: Annotated[Any, "which rule", Owned(RULES, "plain"), Flag()] = Plain()
+    rule: Annotated[Any, "which rule", Owned(RULES, "plain")] = Plain()
     rules: Annotated[tuple[Any, ...], "rules in order", OwnedList(RULES)] = ("plain",)
     workers: Annotated[int, "processes", Ge(0), Unkeyed()] = 0

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from lmcli.cli.console import amount
+from lmcli.units import amount
 
 
 class _Amount(ProgressColumn):

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from lmcli.progress import Silent, Task
+from lmcli.units import amount, duration
 
 PLAIN_SECONDS = 5.0  # between two progress lines where there is no terminal
 
@@ -126,28 +127,3 @@ class _Lines:
         if self._total and rate > 0:
             parts.append(f"{duration((self._total - self._done) / rate)} left")
         return " ".join([*parts, self._text]).rstrip()
-
-
-def amount(value: float, unit: str) -> str:
-    """12,345 docs; 1.2 MB."""
-    if unit == "B":
-        return size(value)
-    return f"{value:,.0f} {unit}".rstrip() if value >= 10 or value == int(value) else f"{value:.1f} {unit}".rstrip()
-
-
-def size(value: float) -> str:
-    """Bytes in decimal units: 999 B, 1.2 MB."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(value) < 999.5:
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 99.5 else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
-
-
-def duration(seconds: float) -> str:
-    """45s, 3m20s, 2h05m."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole}s"
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes}m{rest:02d}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}m"

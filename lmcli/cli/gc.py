@@ -14,8 +14,8 @@ def gc(session: Session, dry_run: DryRun = False) -> Shown:
     \b
     lmcli gc --dry-run
     """
-    from lmcli.cli.console import size
     from lmcli.project import maintenance
+    from lmcli.units import size
 
     with session.project.writing():
         found = maintenance.gc(session.project, dry_run=dry_run)

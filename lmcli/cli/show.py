@@ -21,8 +21,8 @@ def show(session: Session, name: Annotated[str, typer.Argument(help="An artifact
     """
     import json
 
-    from lmcli.cli.console import size
     from lmcli.stages.graph import KINDS
+    from lmcli.units import size
 
     entry = session.project.entry(name)
     directory = session.project.directory(entry)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from lmcli.cli.session import Session, Shown
-from lmcli.errors import ConfigError, InputError
+from lmcli.errors import ArtifactError, ConfigError
 from lmcli.generation.config import GenerateConfig
 from lmcli.project import settings
 from lmcli.project.config import ProjectConfig
@@ -90,5 +90,5 @@ def _model(session: Session, root: Path, name: str) -> Path:
         if verdict.state == "stale":
             session.console.warn(f"{verdict} (`lmcli run {name}` makes it anew)")
         if verdict.state == "missing" and verdict.reasons == ("never made",):
-            raise InputError(f"{name} was never made", f"run `{nodes[name].command}` first")
+            raise ArtifactError(f"{name} was never made", f"run `{nodes[name].command}` first")
     return find(project, name, {key: stage.kind for key, stage in nodes.items()})

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 
-class Decoder(Protocol):
+class TextDecoder(Protocol):
     """What turns token ids into complete characters (lmcli.tokens.tokenizer.StreamDecoder)."""
 
     def push(self, token: int) -> str: ...
@@ -20,7 +20,7 @@ class Completion:
     A piece that may be the start of a stop string is held back until that is decided.
     """
 
-    def __init__(self, decoder: Decoder, stops: Sequence[str], emit: Callable[[str], None]) -> None:
+    def __init__(self, decoder: TextDecoder, stops: Sequence[str], emit: Callable[[str], None]) -> None:
         self.decoder = decoder
         self.stops = tuple(stops)
         self.emit = emit

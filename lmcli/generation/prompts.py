@@ -28,7 +28,9 @@ def _text(root: Path, name: str) -> str:
     except UnicodeDecodeError as error:
         raise InputError(f"{name} is not UTF-8 (byte {error.start})", "save the prompts as UTF-8") from None
     except OSError as error:
-        raise InputError(f"can't read {name}: {error.strerror}", "name a text file with a prompt on each line") from None
+        raise InputError(
+            f"can't read {name}: {error.strerror}", "name a text file with a prompt on each line"
+        ) from None
 
 
 def _lines(text: str, name: str) -> list[str]:

@@ -190,10 +190,9 @@ def _fill(model: Decoder, path: Path, entries: Mapping[str, tuple[Path, Entry]])
     targets, repeats = hf_tensors(model), model.hf_repeats()
     _check_names(path, targets, repeats, entries)
     # A repeated tensor comes last, when what it repeats is there to compare with.
-    for file, name in sorted(
-        ((file, name) for name, (file, _) in entries.items()), key=lambda item: item[1] in repeats
-    ):
-        tensor = read_tensor(file, entries[name][1])
+    for name in sorted(entries, key=lambda name: (name in repeats, name)):
+        file, entry = entries[name]
+        tensor = read_tensor(file, entry)
         if not torch.isfinite(tensor).all():
             raise ArtifactError(f"{file}: {name!r} holds numbers that aren't finite", "take an earlier model")
         if name in targets:

@@ -6,6 +6,7 @@ the bytes of the tensors without gaps. https://github.com/huggingface/safetensor
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -69,7 +70,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], dtype: torch.dtype 
                 file.write(_bytes(tensors[name].detach().to("cpu", _stored(tensors[name], dtype))))
         durable.replace(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
 
 
@@ -84,7 +86,7 @@ def _bytes(tensor: Tensor) -> memoryview:
 def read_header(path: Path) -> dict[str, Entry]:
     """The tensors that a file holds, by name, after checking that they fill it exactly.
 
-    Reads the header only. Raises ArtifactError for anything but a sound safetensors file.
+    Reads the header only. Raises ArtifactError for a missing file and for anything but sound safetensors.
     """
     try:
         with path.open("rb") as file:
@@ -93,8 +95,8 @@ def read_header(path: Path) -> dict[str, Entry]:
         entries = [_entry(name, item, header_end) for name, item in header.items() if name != "__metadata__"]
     except _DamageError as damage:
         raise ArtifactError(f"{path} is damaged: {damage}", "make or copy it again") from None
-    except OSError as error:
-        raise ArtifactError(f"{path} can't be read: {error.strerror}", "check the path") from None
+    except (FileNotFoundError, IsADirectoryError):
+        raise ArtifactError(f"{path} is missing", "make or copy it again") from None
     _check_layout(path, entries, header_end, size)
     return {entry.name: entry for entry in entries}
 

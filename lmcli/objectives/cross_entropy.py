@@ -18,9 +18,9 @@ CHUNK = 2**21
 
 
 def summed(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-    """The sum over N positions of the nats that `targets` (N,) cost, given `hidden` (N, D) and the head `weight` (V, D).
+    """The sum over N positions of the nats that `targets` (N,) cost, given `hidden` (N, D) and the head's `weight`.
 
-    Float32 whatever the type of the model; differentiable once in `hidden` and `weight`.
+    The weight is (V, D). The result is float32, whatever the type of the model, and differentiable once.
     """
     if len(targets) * weight.shape[0] <= CHUNK:
         return F.cross_entropy(F.linear(hidden, weight).float(), targets, reduction="sum")
@@ -33,7 +33,7 @@ def each(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
     rows = _rows(weight)
     parts = [
         F.cross_entropy(F.linear(part, weight).float(), goal, reduction="none")
-        for part, goal in zip(hidden.split(rows), targets.split(rows), strict=True)
+        for part, goal in zip(torch.split(hidden, rows), torch.split(targets, rows), strict=True)
     ]
     return torch.cat(parts) if parts else hidden.new_zeros(0, dtype=torch.float32)
 

@@ -45,8 +45,11 @@ class Fitting:
         return 1.0 - self.completions_cut / self.rows
 
 
-def fit(rows: Iterable[tuple[Sequence[int], Sequence[int]]], context: int, end_id: int) -> tuple[list[Example], Fitting]:
-    """Examples of at most `context` + 1 tokens (the last one is only predicted) from rows (prompt ids, completion ids).
+Ids = Sequence[int]
+
+
+def fit(rows: Iterable[tuple[Ids, Ids]], context: int, end_id: int) -> tuple[list[Example], Fitting]:
+    """Examples of at most `context` + 1 tokens, the last one of which is only predicted, from (prompt, completion).
 
     A row that is too long loses the left of its prompt first, down to one token; only then the end of its completion.
     A row without a prompt starts after the end token, as a document does.

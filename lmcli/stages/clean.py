@@ -13,6 +13,7 @@ from lmcli.project.lock import Entry
 from lmcli.project.stage import Made, Stage, Work
 from lmcli.stages import text
 from lmcli.stages.kind import Kind, Request
+from lmcli.units import size
 
 REVISION = 1
 
@@ -47,7 +48,7 @@ def wanted(document: Document) -> Sequence[str]:
 def summary(entry: Entry, directory: Path) -> list[str]:
     report = entry.report
     kept, found = report["documents_kept"], report["documents_in"]
-    lines = [f"{kept:,} of {found:,} documents kept, {report['bytes_out'] / 1e6:,.2f} MB"]
+    lines = [f"{kept:,} of {found:,} documents kept, {size(report['bytes_out'])}"]
     counts = {"dropped": report["dropped"], "changed": report["changed"], "encodings": report["reading"]["encodings"]}
     for title, reasons in counts.items():
         if reasons:

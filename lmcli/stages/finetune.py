@@ -19,15 +19,29 @@ def assemble(request: Request) -> Stage:
     root = request.project.root
     inputs: dict[str, Input] = {"base": base.input, "data": text.files(config.data, root)}
 
-    def build(work: Work) -> Made:
+    requested = {"finetune": dump(config)}
 
-        return Made()
+    def build(work: Work) -> Made:
+        from lmcli.corpus.rows import read_rows
+        from lmcli.corpus.tally import Tally
+        from lmcli.models.directory import load_model
+        from lmcli.stages.publishing import publish, run_directory
+        from lmcli.tokens.tokenizer import Tokenizer
+        from lmcli.training.finetune import finetune
+
+        directory = base.directory(work, "base")
+        model, tokenizer = load_model(directory, dropout=config.dropout), Tokenizer.load(directory)
+        rows = read_rows(text.resolve(config.data, work.root), config, work.progress, Tally())
+        run, key = run_directory(work), work.key
+        tuned = finetune(model, tokenizer, rows, config, run, key, work.progress, work.started)
+        about = f"Fine-tuned from {base.label(work, 'base')}."
+        return publish(tuned.outcome, work, directory, requested, about)
 
     return Stage(
         name=request.name,
         kind="finetune",
         revision=REVISION,
-        requested={"finetune": dump(config)},
+        requested=requested,
         inputs=inputs,
         build=build,
         overrides=request.own.overrides,

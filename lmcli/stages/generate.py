@@ -41,7 +41,9 @@ def assemble(request: Request) -> Stage:
         directory = model.directory(work, "model")
         prompts = read_prompts(work.root, config)
         seed = draw_seed(config)
-        samples = write(load_model(directory, resolve_compute(config).device), Tokenizer.load(directory), prompts, config, seed)
+        samples = write(
+            load_model(directory, resolve_compute(config).device), Tokenizer.load(directory), prompts, config, seed
+        )
         with durable.create(work.out / "samples.jsonl") as file:
             for sample in samples:
                 file.write((json.dumps(asdict(sample), ensure_ascii=False) + "\n").encode())

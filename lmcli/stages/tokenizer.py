@@ -14,6 +14,7 @@ from lmcli.project.stage import Made, Stage, Work
 from lmcli.stages import text
 from lmcli.stages.kind import Kind, Request
 from lmcli.tokens.config import TokenizerConfig, TokensConfig
+from lmcli.units import size
 
 REVISION = 1
 
@@ -50,7 +51,7 @@ def wanted(document: Document) -> Sequence[str]:
 
 def summary(entry: Entry, directory: Path) -> list[str]:
     report = entry.report
-    return [f"{report['kind']}, {report['vocab_size']:,} tokens, trained on {report['text_bytes'] / 1e6:,.1f} MB"]
+    return [f"{report['kind']}, {report['vocab_size']:,} tokens, trained on {size(report['sampled_bytes'])}"]
 
 
 TOKENIZER = Kind(

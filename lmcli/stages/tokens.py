@@ -14,6 +14,7 @@ from lmcli.project.stage import Artifact, Made, Stage, Work
 from lmcli.stages import text
 from lmcli.stages.kind import Kind, Request
 from lmcli.tokens.config import TokensConfig
+from lmcli.units import size
 
 REVISION = 1
 
@@ -58,7 +59,7 @@ def summary(entry: Entry, directory: Path) -> list[str]:
 def _sides(entry: Entry) -> list[str]:
     sides = {name: entry.report["sides"][name] for name in ("train", "validation")}
     return [
-        f"{name}: {side['tokens']:,} tokens, {side['text_bytes'] / 1e6:,.2f} MB, {side['documents']:,} documents"
+        f"{name}: {side['tokens']:,} tokens, {size(side['text_bytes'])}, {side['documents']:,} documents"
         for name, side in sides.items()
     ]
 

@@ -20,18 +20,21 @@ def assemble(request: Request) -> Stage:
     model: ModelConfig = request.section("model")
     train: TrainConfig = request.section("train")
 
+    requested = {"model": dump(model), "train": dump(train)}
+
     def build(work: Work) -> Made:
-        from lmcli.stages.training import publish
+        from lmcli.stages.publishing import publish, run_directory
         from lmcli.training.pretrain import pretrain
 
-        outcome = pretrain(work)
-        return publish(outcome, work, work.inputs["tokenizer"])
+        directory = run_directory(work)
+        outcome = pretrain(work.inputs["tokens"], model, train, directory, work.key, work.progress, work.started)
+        return publish(outcome, work, work.inputs["tokenizer"], requested, "Pretrained from scratch.")
 
     return Stage(
         name=request.name,
         kind="train",
         revision=REVISION,
-        requested={"model": dump(model), "train": dump(train)},
+        requested=requested,
         inputs={"tokens": Artifact("tokens"), "tokenizer": Artifact("tokenizer")},
         build=build,
         overrides=request.own.overrides,
@@ -45,7 +48,9 @@ def wanted(document: Document) -> Sequence[str]:
 
 
 def summary(entry: Entry, directory: Path) -> Sequence[str]:
-    return []
+    from lmcli.stages.publishing import plan_lines
+
+    return plan_lines(entry.report, entry.plan)
 
 
 TRAIN = Kind("train", lambda name: {"model": ModelConfig, "train": TrainConfig}, wanted, assemble, summary)

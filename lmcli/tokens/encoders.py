@@ -31,11 +31,12 @@ def choose(tokenizer: Tokenizer, texts: Sequence[str], seed: int = 0) -> Encoder
     """The fast encoder for this tokenizer if it agrees with `tokenizers` on a sample of `texts`, else `tokenizers`."""
     reference = Encoder("tokenizers", _reference(tokenizer))
     fast = _fast(tokenizer, reference)
-    if fast is None or not all(
-        np.array_equal(fast.encode(text), reference.encode(text)) for text in _sample(texts, seed)
-    ):
-        return reference
-    return fast
+    return fast if fast is not None and agree(fast, reference, _sample(texts, seed)) else reference
+
+
+def agree(fast: Encoder, reference: Encoder, texts: Sequence[str]) -> bool:
+    """Whether both give the same ids for every text."""
+    return all(np.array_equal(fast.encode(text), reference.encode(text)) for text in texts)
 
 
 def _sample(texts: Sequence[str], seed: int) -> list[str]:
@@ -47,9 +48,9 @@ def _sample(texts: Sequence[str], seed: int) -> list[str]:
 
 
 def _fast(tokenizer: Tokenizer, reference: Encoder) -> Encoder | None:
-    if tokenizer.layout == "characters":
+    if tokenizer.unit == "characters":
         return Encoder("table", _table(tokenizer))
-    if tokenizer.layout == "bytes" and _ids_are_ranks(tokenizer):
+    if tokenizer.unit == "bytes" and _ids_are_ranks(tokenizer):
         return Encoder("tiktoken", _tiktoken(tokenizer, reference))
     return None
 

@@ -173,7 +173,7 @@ class _SideWriter:
         unknown = self.tokenizer.unknown_id
         if unknown is None:
             return 0
-        known = text.count(UNKNOWN) if self.tokenizer.layout == "characters" else 0
+        known = text.count(UNKNOWN) if self.tokenizer.unit == "characters" else 0
         return int(np.count_nonzero(ids == unknown)) - known
 
     def _write(self, ids: Ids) -> None:

@@ -28,7 +28,7 @@ class Tokenizer:
     """Text to ids and back. Special tokens are never made from text: a document that spells one keeps it as text.
 
     `end_id` ends a document, `pad_id` fills batches, `unknown_id` is None where every text can be encoded.
-    `layout` is "bytes" or "characters" for a tokenizer trained here, which knows each token's bytes, else None.
+    `unit` is "bytes" or "characters" for a tokenizer trained here, which knows each token's bytes, else None.
     """
 
     def __init__(self, path: Path, document: dict[str, Any]) -> None:
@@ -44,7 +44,7 @@ class Tokenizer:
         self.end_id: int = ids[end]
         self.pad_id: int = ids.get(endings.pad(path.parent, ids) or end, self.end_id)
         self.unknown_id: int | None = ids.get(document["model"].get("unk_token") or "")
-        self.layout = _layout(document)
+        self.unit = _unit(document)
 
     @classmethod
     def load(cls, directory: Path) -> Tokenizer:
@@ -70,10 +70,10 @@ class Tokenizer:
 
     def parts(self, text: str) -> Iterator[str]:
         """Parts of a long text that can be encoded on their own, with the same ids; the whole text where unknown."""
-        if self.layout == "bytes":
+        if self.unit == "bytes":
             return segments(text)
-        if self.layout == "characters":
-            return (text[start : start + SEGMENT] for start in range(0, len(text), SEGMENT))
+        if self.unit == "characters":
+            return (text[start : start + SEGMENT] for start in range(0, max(1, len(text)), SEGMENT))
         return iter((text,))
 
     def encode_part(self, text: str) -> list[int]:
@@ -121,7 +121,7 @@ class Tokenizer:
         return np.maximum(np.array(lengths, dtype=np.int64), 0)
 
 
-def _layout(document: dict[str, Any]) -> Literal["bytes", "characters"] | None:
+def _unit(document: dict[str, Any]) -> Literal["bytes", "characters"] | None:
     """What the structure tells: plain byte-level BPE over Qwen2's pre-tokenization, or characters; None for others."""
     model, decoder = document["model"], (document.get("decoder") or {}).get("type")
     odd = (

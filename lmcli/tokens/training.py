@@ -15,6 +15,7 @@ from lmcli.tokens.config import TokenizerConfig
 from lmcli.tokens.kinds import KINDS
 from lmcli.tokens.kinds.trained import Trained
 from lmcli.tokens.special import END, PAD, SPECIAL
+from lmcli.units import size as readable
 
 # A model family's own class (Qwen2Tokenizer) would add a normalizer. The length limit is how transformers says "none".
 _CONFIG = {
@@ -68,7 +69,9 @@ def train_tokenizer(
 
 def _tell(report: TokenizerReport, progress: Progress) -> None:
     if report.sampled_bytes < report.text_bytes:
-        progress.say(f"tokenizer trained on a sample of {report.sampled_bytes} of {report.text_bytes} bytes")
+        progress.say(
+            f"tokenizer trained on a sample: {readable(report.sampled_bytes)} of {readable(report.text_bytes)}"
+        )
     if report.left_out_characters:
         progress.say(f"{report.left_out_characters} characters of endless words left out of the tokenizer's training")
     if report.wanted_vocab_size is not None and report.vocab_size < report.wanted_vocab_size:

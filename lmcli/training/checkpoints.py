@@ -87,7 +87,7 @@ class Checkpoints:
         for name, tensors in files.items():
             write_tensors(directory / name, tensors)
         if state is not None:
-            durable.write(directory / STATE, json.dumps(state.to_json(), indent=2, sort_keys=True) + "\n")
+            durable.write(directory / STATE, json.dumps(state.to_json(), indent=2) + "\n")
         digests = {file.name: _digest(file) for file in sorted(directory.iterdir())}
         return Checkpoint(directory.name, step, digests)
 

@@ -42,7 +42,7 @@ class FinetuneConfig(ReadingConfig, TrainConfig):
     base: Annotated[str, "model to start from: an artifact or a directory", Flag()] = "model"
     validation: Annotated[float, "share of the prompts kept apart to measure the loss", Flag(), Gt(0), Lt(1)] = 0.1
     length: Annotated[str, 'how long to train: a time ("90s", "10m"), "500 steps" or "3 epochs"', Flag()] = "3 epochs"
-    lr_scale: Annotated[float, "share of the optimizer's learning rates to use, for the weights are good already", Gt(0)] = 0.2
+    lr_scale: Annotated[float, "share of the optimizer's learning rates, for the weights are good already", Gt(0)] = 0.2
     schedule: Annotated[Any, "course of the learning rate", Owned(SCHEDULES, "linear")] = Linear()
     dropout: Annotated[float, "share of activations dropped in training", Flag(), Ge(0), Lt(1)] = 0.1
     early_stop: Annotated[

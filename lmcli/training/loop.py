@@ -7,7 +7,7 @@ import gc
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,16 +18,13 @@ from lmcli.progress import Progress, Task
 from lmcli.training.clock import Clock
 from lmcli.training.plan import Replan
 from lmcli.training.run import RunDirectory
+from lmcli.training.schedules.shape import Schedule
 from lmcli.training.signals import Interrupted, Interrupts, caught
 from lmcli.training.state import Best, Figures, State
 from lmcli.training.step import Stepper, StepResult
 
 Source = Callable[[int], Sequence[Batch]]
 """Step number, from 1 -> its micro-batches: a pure function, so that resuming can't differ from not stopping."""
-
-
-class Schedule(Protocol):
-    def multiplier(self, progress: float) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -50,15 +47,16 @@ class Ingredients:
     peak_lr: float
     probes: Sequence[Probe] = ()
     replan: Callable[[int, float, float], Replan] | None = None
-    """(step, seconds of a step, seconds elapsed) -> the rest of the run; asked once, when `replan_at` is reached."""
-    replan_at: float = 1.0
+    """(step, seconds that a step cost with all that went on around it, seconds elapsed) -> the rest of the run; asked
+    once, when the share `replan_at` of the run is done."""
+    replan_at: float = 0.4
 
 
 def train(run: RunDirectory, parts: Ingredients, progress: Progress, clock: Clock) -> State:
     """Train from where the run stands to its end, and return that end; a finished run returns at once.
 
-    Raises DivergedError before a step that isn't finite would be taken, and Stopped after a signal, when the state of the
-    last completed step is on the disk. The global random state is left as it was.
+    Raises DivergedError before a step that isn't finite would be taken, and Stopped after a signal, when the state of
+    the last completed step is on the disk. The global random state is left as it was.
     """
     with caught() as interrupts, torch.random.fork_rng(devices=[]), _no_collection():
         return _Loop(run, parts, progress, clock, interrupts).run()
@@ -68,7 +66,6 @@ def train(run: RunDirectory, parts: Ingredients, progress: Progress, clock: Cloc
 def _no_collection() -> Iterator[None]:
     """Without the cyclic garbage collector, whose pauses a step can't afford; tensors are freed by their counts."""
     enabled = gc.isenabled()
-    gc.collect()
     gc.freeze()
     gc.disable()
     try:
@@ -84,20 +81,21 @@ class _Loop:
         self, run: RunDirectory, parts: Ingredients, progress: Progress, clock: Clock, interrupts: Interrupts
     ) -> None:
         assert run.plan is not None
-        self._run, self._plan, self._parts = run, run.plan, parts
+        self._run, self._pace, self._parts = run, run.plan.pace, parts
         self._progress, self._clock, self._interrupts = progress, clock, interrupts
         self._model, self._optimizer = parts.stepper.model, parts.stepper.optimizer
         self._state = State()
         self._saved: State | None = None
         self._new_best: dict[str, Tensor] | None = None
-        self._step_seconds: list[float] = []
+        self._first = (0, 0.0)  # the step and the elapsed seconds with which this command began
 
     def run(self) -> State:
         self._resume()
         if self._state.ending:
             return self._state
+        self._first = (self._state.step, self._clock.elapsed())
         self._model.train()
-        with self._progress.task("train", total=self._plan.steps, unit="steps") as task:
+        with self._progress.task("train", total=self._pace.steps, unit="steps") as task:
             task.advance(self._planned_steps(self._state.step))
             try:
                 self._work(task)
@@ -110,7 +108,7 @@ class _Loop:
         if saved is not None:
             self._state = self._saved = saved
             model, optimizer = self._run.checkpoints.load_last()
-            _fill(self._model, model)
+            fill(self._model, model)
             self._optimizer.load(optimizer)
             self._clock.resume(saved.elapsed)
             if not saved.ending:
@@ -147,8 +145,7 @@ class _Loop:
         }
         if not result.finite:
             raise self._diverged(row, result)
-        self._step_seconds.append(seconds)
-        self._state = replace(self._state, step=number, tokens=row["tokens"], pending=row)
+        self._state = replace(self._state, step=number, tokens=self._state.tokens + result.count, pending=row)
         return row
 
     def _after_step(self, row: Any, task: Task) -> None:
@@ -156,7 +153,7 @@ class _Loop:
         step = self._state.step
         final = step >= self._run.timeline.steps
         state, row = replace(self._state, pending=None), dict(row)
-        if self._parts.validate and (final or step % self._plan.eval_every == 0):
+        if self._parts.validate and (final or step % self._pace.eval_every == 0):
             figures = self._parts.validate(self._model, self._interrupts.check)
             row |= {"val_loss": figures.loss, "val_bpb": figures.bits_per_byte}
             if not math.isfinite(figures.loss):
@@ -169,14 +166,14 @@ class _Loop:
             state = self._keep(state, None)
         self._log(row, state, task)
         self._state = state
-        if state.ending or step % self._plan.save_every == 0:
+        if state.ending or step % self._pace.save_every == 0:
             self._save()
         if not state.ending:
             self._replan_once()
 
     def _judge(self, state: State, figures: Figures) -> State:
         """Best so far, or one more validation without progress."""
-        best = state.best and state.best.figures
+        best = state.best.figures if state.best else None
         if best is None or figures.loss < best.loss:
             return self._keep(state, figures)
         worse = state.worse + 1
@@ -196,7 +193,7 @@ class _Loop:
             self._model.train()
 
     def _log(self, row: dict[str, Any], state: State, task: Task) -> None:
-        if "val_loss" in row or state.ending or row["step"] % self._plan.log_every == 0 or row["step"] == 1:
+        if "val_loss" in row or state.ending or row["step"] % self._pace.log_every == 0 or row["step"] == 1:
             had_failed = self._run.metrics.failure is not None
             self._run.metrics.append(row)
             if self._run.metrics.failure is not None and not had_failed:
@@ -206,15 +203,15 @@ class _Loop:
 
     def _replan_once(self) -> None:
         """At the start of the cooldown, fit the rest of the run to the time that is left; logged before it counts."""
-        parts, step = self._parts, self._state.step
-        if parts.replan is None or self._run.replan or not self._step_seconds:
+        step, elapsed = self._state.step, self._clock.elapsed()
+        if self._parts.replan is None or self._run.replan or step == self._first[0]:
             return
-        if self._run.timeline.progress(step) < parts.replan_at:
+        if self._run.timeline.progress(step) < self._parts.replan_at:
             return
-        change = parts.replan(step, _typical(self._step_seconds), self._clock.elapsed())
+        change = self._parts.replan(step, (elapsed - self._first[1]) / (step - self._first[0]), elapsed)
         self._run.log_replan(change)
-        if abs(change.steps - self._plan.steps) > 0.02 * self._plan.steps:
-            self._progress.say(f"{change.steps} steps instead of {self._plan.steps} fit the time that is left")
+        if abs(change.steps - self._pace.steps) > 0.02 * self._pace.steps:
+            self._progress.say(f"{change.steps} steps instead of {self._pace.steps} fit the time that is left")
 
     def _save(self) -> None:
         self._state = replace(self._state, elapsed=round(self._clock.elapsed(), 3))
@@ -237,7 +234,7 @@ class _Loop:
         last = self._run.checkpoints.last
         good = f"the last good checkpoint is step {last.step}" if last else "there is no checkpoint yet"
         message = f"training diverged at step {row['step']} (learning rate {row['lr']:.3g}): {bad}; {good}"
-        return DivergedError(message, "lower the learning rate (train.optimizer.lr), or look for broken text in the data")
+        return DivergedError(message, "lower the learning rate (optimizer.lr), or look for broken text in the data")
 
     def _end_without_steps(self) -> None:
         """A run of 0 steps: its result is the model that it began with."""
@@ -245,16 +242,11 @@ class _Loop:
         self._save()
 
     def _planned_steps(self, step: int) -> float:
-        return self._run.timeline.progress(step) * self._plan.steps
+        return self._run.timeline.progress(step) * self._pace.steps
 
 
-def _fill(model: nn.Module, saved: dict[str, Tensor]) -> None:
+def fill(model: nn.Module, saved: dict[str, Tensor]) -> None:
+    """Copy saved weights over those of the model."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(saved[name])
-
-
-def _typical(seconds: Sequence[float]) -> float:
-    """The mean without the slowest tenth: what a step costs when nothing disturbs it."""
-    ordered = sorted(seconds)[: max(1, math.ceil(0.9 * len(seconds)))]
-    return sum(ordered) / len(ordered)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable
 
-from lmcli.training.plan import Plan, Replan
+from lmcli.training.config import TrainConfig
+from lmcli.training.plan import Budget, Pace, Plan, Replan
 from lmcli.training.speed import Speed
 
 EVALUATION_SHARE = 0.06
@@ -19,63 +20,53 @@ LOG_ROWS = 2000
 """About as many rows a run logs at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    steps: int
-    eval_every: int
-    save_every: int
-    log_every: int
-
-
-def fixed_pace(
-    steps: int, eval_every: int | Literal["auto"], save_every: int | Literal["auto"], tokens_per_validation: float = 0.0
-) -> Pace:
-    """For a length in steps. `tokens_per_validation`: validation tokens for each token of a step.
-
-    A validation token costs about a third of a training token, for there is no backward pass.
-    """
-    if eval_every == "auto":
-        cheapest = math.ceil(tokens_per_validation / 3 / EVALUATION_SHARE)
-        eval_every = _evaluations(steps, cheapest)
-    if save_every == "auto":
-        save_every = max(1, min(500, math.ceil(steps / 10)))
-    return Pace(steps, eval_every, save_every, max(1, math.ceil(steps / LOG_ROWS)))
+def fixed_pace(steps: int, step_tokens: float, validation_tokens: int, config: TrainConfig) -> Pace:
+    """For a length in steps or epochs; a validation token costs a third, for there is no backward pass."""
+    every = config.eval_every
+    if every == "auto":
+        every = _evaluations(steps, validation_tokens / step_tokens / 3)
+    save = max(1, min(500, math.ceil(steps / 10))) if config.save_every == "auto" else config.save_every
+    return Pace(steps, every, save, max(1, math.ceil(steps / LOG_ROWS)))
 
 
 def timed_pace(
-    seconds: float,
-    step_seconds: float,
-    validation_seconds: float,
-    eval_every: int | Literal["auto"],
-    save_every: int | Literal["auto"],
-    most: int,
+    budget: Budget, elapsed: float, speed: Speed, step_tokens: float, validation_tokens: int, config: TrainConfig
 ) -> Pace:
-    """The steps, at most `most` and at least 1, that fit `seconds` with the validations that come between them."""
-    steps = max(1, min(most, int(seconds / step_seconds)))
+    """The steps, at least 1 and at most the budget's, that fit what is left of it with the validations between them."""
+    seconds = budget.seconds * (1 - MARGIN) - budget.closing_seconds - elapsed
+    step, validation = speed.train * step_tokens, speed.validate * validation_tokens
+    steps = max(1, min(budget.most_steps, int(seconds / step)))
     for _ in range(5):  # steps and validations depend on each other; this settles at once
-        every = eval_every
-        if every == "auto":
-            every = _evaluations(steps, math.ceil(validation_seconds / step_seconds / EVALUATION_SHARE))
-        left = seconds - validation_seconds * max(0, math.ceil(steps / every) - 1)
-        steps = max(1, min(most, int(left / step_seconds)))
-    if save_every == "auto":
-        save_every = max(1, int(SAVE_SECONDS / step_seconds))
-    return Pace(steps, every, save_every, max(1, math.ceil(steps / LOG_ROWS)))
+        every = _evaluations(steps, validation / step) if config.eval_every == "auto" else config.eval_every
+        left = seconds - validation * max(0, math.ceil(steps / every) - 1)
+        steps = max(1, min(budget.most_steps, int(left / step)))
+    save = max(1, int(SAVE_SECONDS / step)) if config.save_every == "auto" else config.save_every
+    return Pace(steps, every, save, max(1, math.ceil(steps / LOG_ROWS)))
 
 
-def _evaluations(steps: int, cheapest: int) -> int:
-    """Steps between validations: 20 validations in a run, fewer where they are dear, but 5 when there is room."""
-    return max(1, min(max(math.ceil(steps / 20), cheapest), math.ceil(steps / 5)))
+def _evaluations(steps: int, dear: float) -> int:
+    """Steps between validations that cost as much as `dear` steps: 20 in a run, or fewer, but not fewer than 5."""
+    return max(1, min(max(math.ceil(steps / 20), math.ceil(dear / EVALUATION_SHARE)), math.ceil(steps / 5)))
 
 
-def replanned(plan: Plan, step: int, step_seconds: float, validation_seconds: float, elapsed: float) -> Replan:
-    """The end of a run that is to fill its budget, given what its steps took so far; never before step + 1."""
-    assert plan.seconds is not None
-    left = plan.seconds * (1 - MARGIN) - plan.closing_seconds - elapsed
-    cost = step_seconds + validation_seconds / plan.eval_every
-    return Replan(step, max(step + 1, step + int(left / cost)))
+def replanned(budget: Budget, step: int, step_seconds: float, elapsed: float) -> Replan:
+    """The end of a run that is to fill its budget; never before step + 1.
+
+    `step_seconds` is what a step has cost so far with its share of validations and checkpoints.
+    """
+    left = budget.seconds * (1 - MARGIN) - budget.closing_seconds - elapsed
+    return Replan(step, max(step + 1, min(step + int(left / step_seconds), budget.most_steps)))
 
 
-def closing_seconds(speed: Speed, validation_tokens: int, parameters: int) -> float:
-    """After the last step: a validation, a checkpoint, and the model directory (12 and 4 bytes for each parameter)."""
-    return 1.0 + validation_tokens * speed.validate + parameters * 16 / 150e6
+def replanner(plan: Plan) -> Callable[[int, float, float], Replan] | None:
+    """`replanned` for a plan that has a time budget."""
+    return functools.partial(replanned, plan.budget) if plan.budget else None
+
+
+def budget_of(seconds: float, speed: Speed, validation_tokens: int, parameters: int, most_steps: int) -> Budget:
+    """A time budget with what comes after the last step set apart.
+
+    That is a validation, a checkpoint and the model directory: 16 bytes for each weight, at the pace of a slow disk.
+    """
+    closing = 1.0 + validation_tokens * speed.validate + parameters * 16 / 150e6
+    return Budget(seconds=seconds, closing_seconds=round(closing, 3), most_steps=most_steps)

@@ -11,32 +11,53 @@ from lmcli.errors import ArtifactError
 from lmcli.models.config import ModelConfig
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """JSON-able. `model` has no `auto` left. Steps count from 1."""
+@dataclass(frozen=True, slots=True)
+class Batching:
+    """How the data of a step are arranged: `rows` windows or examples, `micro_rows` of them computed at once."""
 
-    model: ModelConfig
-    vocab_size: int
-    parameters: int
-    batch_rows: int
-    """Windows or examples in a step."""
+    rows: int
     micro_rows: int
-    """Rows computed at once."""
-    step_tokens: int
+    tokens: int
     """Targets in a step; an average for rows of different lengths."""
-    epochs: float
-    """Passes over the training data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many steps, and how often what happens between them; steps count from 1."""
+
     steps: int
     eval_every: int
     save_every: int
     log_every: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """The time that the steps are meant to fill."""
+
+    seconds: float
+    closing_seconds: float
+    """Kept for what comes after the last step: validation, checkpoint, the model directory."""
+    most_steps: int
+    """More than this a re-plan never gives, for there is too little data."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """JSON-able; `model` has no `auto` left."""
+
+    model: ModelConfig
+    vocab_size: int
+    parameters: int
+    batching: Batching
+    pace: Pace
+    epochs: float
+    """Passes over the training data."""
     device: str
     dtype: str
     threads: int
-    seconds: float | None = None
-    """The time budget that `steps` is meant to fill; None when the length was not given as a time."""
-    closing_seconds: float = 0.0
-    """Time kept for what comes after the last step: validation, checkpoint, the model directory."""
+    budget: Budget | None = None
+    """None when the length was not given as a time."""
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -45,7 +66,13 @@ class Plan:
     def from_json(cls, values: Mapping[str, Any]) -> Plan:
         """The plan that `to_json` wrote. Raises ArtifactError for anything else."""
         try:
-            return cls(**{**values, "model": ModelConfig(**values["model"])})
+            parts = {
+                "model": ModelConfig(**values["model"]),
+                "batching": Batching(**values["batching"]),
+                "pace": Pace(**values["pace"]),
+                "budget": Budget(**values["budget"]) if values["budget"] else None,
+            }
+            return cls(**{**values, **parts})
         except (TypeError, KeyError) as error:
             raise ArtifactError(f"the plan of the run is damaged: {error}", "start anew with --force") from None
 

@@ -8,20 +8,25 @@ from dataclasses import dataclass
 from lmcli.errors import InputError
 from lmcli.models.config import ModelConfig
 from lmcli.models.device import Compute
-from lmcli.models.shape import Shape, flops_per_token, parameters
+from lmcli.models.shape import flops_per_token, parameters
 from lmcli.progress import Progress
 from lmcli.training import ladder, pacing
 from lmcli.training.config import TrainConfig
+from lmcli.training.ladder import Rung
+from lmcli.training.layout import Layout, context_for, dropout_for, layout_for
 from lmcli.training.length import Length, parse_length
-from lmcli.training.pacing import Pace
-from lmcli.training.plan import Plan
+from lmcli.training.plan import Batching, Budget, Pace, Plan
 from lmcli.training.speed import Speed
 
 MOST_EPOCHS = 40
 """A time budget trains at most this many passes: what a small corpus teaches is learned by then."""
 PROBE_SHARE = 0.02
 """Of the budget, for each of at most two measurements."""
-FIRST_GUESS = ladder.Rung(128, 4)
+FIRST_GUESS = 10_000.0
+"""Tokens a second, before anything is measured."""
+
+STEP_TOKENS = 2048.0
+"""About what a step holds, when only their number is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +36,6 @@ class Corpus:
     train_tokens: int
     validation_tokens: int
     vocab_size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How the tokens of a step are arranged."""
-
-    context: int
-    rows: int
-    micro_rows: int
-
-    @property
-    def tokens(self) -> int:
-        return self.rows * self.context
 
 
 Measure = Callable[[ModelConfig, Layout, float], Speed]
@@ -61,57 +53,93 @@ def plan_pretraining(
 ) -> Plan:
     """The plan of a run. A length in steps or epochs gives the same plan on every machine; a time is measured.
 
-    Raises InputError when the corpus is shorter than one window or one batch that was asked for.
+    Raises InputError when the corpus is shorter than one window, or than the batch that was asked for.
     """
-    planner = _Planner(corpus, model, train, compute, progress)
+    if corpus.train_tokens < 2:
+        raise InputError(f"the training side has {corpus.train_tokens} tokens", "put more text into the corpus")
+    planner = _Planner(corpus, model, train, compute)
     length = parse_length(train.length)
-    if length.unit == "seconds":
-        return planner.timed(length.amount, elapsed, measure)
-    return planner.counted(length)
+    plan = planner.timed(length.amount, elapsed, measure) if length.unit == "seconds" else planner.counted(length)
+    progress.say(describe(plan))
+    if length.unit == "seconds" and plan.epochs >= 0.95 * MOST_EPOCHS:
+        progress.say(
+            f"the corpus is small: {MOST_EPOCHS} passes over it are enough, so this ends before {train.length}"
+        )
+    return plan
+
+
+def describe(plan: Plan) -> str:
+    """The plan in one line."""
+    model = plan.model
+    shape = f"{plan.parameters / 1e6:.1f}M weights ({model.width} wide, {model.depth} deep, context {model.context})"
+    return (
+        f"{shape}, {plan.pace.steps} steps of {plan.batching.tokens} tokens, {plan.epochs:.1f} passes over the corpus"
+    )
 
 
 class _Planner:
-    def __init__(
-        self, corpus: Corpus, model: ModelConfig, train: TrainConfig, compute: Compute, progress: Progress
-    ) -> None:
-        self._corpus, self._model, self._train = corpus, model, train
-        self._compute, self._progress = compute, progress
-        self._context = _context(corpus, model)
+    def __init__(self, corpus: Corpus, model: ModelConfig, train: TrainConfig, compute: Compute) -> None:
+        self._corpus, self._model, self._train, self._compute = corpus, model, train, compute
+        self._context = context_for(corpus.train_tokens, model.context)
         self._shapes = ladder.choices(model, corpus.vocab_size, self._context)
 
     def counted(self, length: Length) -> Plan:
         """For steps or epochs."""
-        epochs = length.amount if length.unit == "epochs" else None
-        tokens = epochs * self._corpus.train_tokens if epochs is not None else None
-        layout = self._layout(tokens if tokens is not None else length.amount * DEFAULT_STEP_TOKENS)
-        steps = int(length.amount) if tokens is None else max(1, round(tokens / layout.tokens))
-        seen = float(steps * layout.tokens)
-        rung = ladder.largest(self._shapes, dict.fromkeys(self._shapes, seen), self._corpus.train_tokens)
-        share = self._corpus.validation_tokens / layout.tokens
-        pace = pacing.fixed_pace(steps, self._train.eval_every, self._train.save_every, share)
+        train_tokens = self._corpus.train_tokens
+        if length.unit == "epochs":
+            layout = self._layout(length.amount * train_tokens)
+            steps = max(1, round(length.amount * train_tokens / layout.tokens))
+        else:
+            steps = int(length.amount)
+            layout = self._layout(steps * STEP_TOKENS)
+        rung = self._rung(dict.fromkeys(self._shapes, float(steps * layout.tokens)))
+        pace = pacing.fixed_pace(steps, layout.tokens, self._corpus.validation_tokens, self._train)
         return self._plan(rung, layout, pace)
 
     def timed(self, seconds: float, elapsed: Callable[[], float], measure: Measure) -> Plan:
-        """For a time budget: at most two measurements, then the largest shape that sees enough tokens in what is left."""
-        rung = FIRST_GUESS if FIRST_GUESS in self._shapes else next(iter(self._shapes))
-        speed = measure(self._dials(rung, 0.0), self._layout(seconds * 1e4), PROBE_SHARE * seconds)
-        better = self._best_rung(rung, speed, seconds - elapsed())
-        if better != rung:
-            rung = better
-            guess = self._tokens_in(seconds - elapsed(), self._estimate(FIRST_GUESS, speed, rung))
-            speed = measure(self._dials(rung, 0.0), self._layout(guess), PROBE_SHARE * seconds)
-        layout = self._layout(self._tokens_in(seconds - elapsed(), speed.train))
-        validation = self._corpus.validation_tokens * speed.validate
-        closing = pacing.closing_seconds(speed, self._corpus.validation_tokens, parameters(self._shapes[rung]))
-        most = max(1, int(MOST_EPOCHS * self._corpus.train_tokens / layout.tokens))
-        pace = pacing.timed_pace(
-            seconds * (1 - pacing.MARGIN) - elapsed() - closing,
-            speed.train * layout.tokens,
-            validation,
-            self._train.eval_every,
-            self._train.save_every,
-            most,
+        """For a time budget: the largest shape that sees enough tokens, after at most two measurements."""
+        rungs = list(self._shapes)
+        first = rungs[len(rungs) // 3]
+        speed = measure(self._dials(first, 0.0), self._layout(seconds * FIRST_GUESS), PROBE_SHARE * seconds)
+        left = seconds - elapsed()
+        cost = {rung: speed.train * self._flops(rung) / self._flops(first) for rung in rungs}
+        rung = self._rung({rung: self._seen(left / cost[rung]) for rung in rungs})
+        if rung != first:
+            layout = self._layout(self._seen(left / cost[rung]))
+            speed = measure(self._dials(rung, 0.0), layout, PROBE_SHARE * seconds)
+        layout = self._layout(self._seen((seconds - elapsed()) / speed.train))
+        most = max(1, round(MOST_EPOCHS * self._corpus.train_tokens / layout.tokens))
+        validation_tokens = self._corpus.validation_tokens
+        budget = pacing.budget_of(seconds, speed, validation_tokens, parameters(self._shapes[rung]), most)
+        pace = pacing.timed_pace(budget, elapsed(), speed, layout.tokens, validation_tokens, self._train)
+        return self._plan(rung, layout, pace, budget)
+
+    def _rung(self, tokens_seen: dict[Rung, float]) -> Rung:
+        return ladder.largest(self._shapes, tokens_seen, self._corpus.train_tokens)
+
+    def _seen(self, tokens: float) -> float:
+        return min(tokens, MOST_EPOCHS * self._corpus.train_tokens)
+
+    def _flops(self, rung: Rung) -> int:
+        return flops_per_token(self._shapes[rung], self._context)
+
+    def _layout(self, tokens_seen: float) -> Layout:
+        return layout_for(tokens_seen, self._corpus.train_tokens, self._context, self._train, self._compute.device)
+
+    def _dials(self, rung: Rung, epochs: float) -> ModelConfig:
+        return ladder.dials(self._model, rung, self._context, dropout_for(epochs))
+
+    def _plan(self, rung: Rung, layout: Layout, pace: Pace, budget: Budget | None = None) -> Plan:
+        epochs = pace.steps * layout.tokens / self._corpus.train_tokens
+        return Plan(
+            model=self._dials(rung, epochs),
+            vocab_size=self._corpus.vocab_size,
+            parameters=parameters(self._shapes[rung]),
+            batching=Batching(layout.rows, layout.micro_rows, layout.tokens),
+            pace=pace,
+            epochs=round(epochs, 3),
+            device=self._compute.device,
+            dtype=self._compute.dtype,
+            threads=self._compute.threads,
+            budget=budget,
         )
-        if pace.steps == most:
-            self._progress.say(f"the corpus is small: {MOST_EPOCHS} passes over it are enough, whatever the time")
-        return self._plan(rung, layout, pace, seconds, closing)

@@ -85,13 +85,11 @@ class RunDirectory:
     def timeline(self) -> Timeline:
         """Steps and progress as planned and re-planned so far."""
         assert self.plan is not None
-        return Timeline(self.plan.steps, self.replan)
+        return Timeline(self.plan.pace.steps, self.replan)
 
 
 def move_aside(path: Path) -> Path:
     """Rename a run directory to the first free of path.1, path.2, ...; returns the new name."""
-    free = next(
-        target for n in itertools.count(1) if not (target := path.with_name(f"{path.name}.{n}")).exists()
-    )
+    free = next(target for n in itertools.count(1) if not (target := path.with_name(f"{path.name}.{n}")).exists())
     durable.replace(path, free)
     return free

@@ -70,6 +70,7 @@ class RowSource:
     def _at(self, place: int) -> int:
         epoch, within = divmod(place, len(self._examples))
         if self._order[0] != epoch:
-            generator = np.random.Generator(np.random.PCG64(step_seed(self._seed, epoch, 0)))
-            self._order = (epoch, generator.permutation(len(self._examples)))
+            # Raw output, sorted: numpy promises to keep it the same in every version, unlike a Generator's permutation.
+            draws = np.random.PCG64(step_seed(self._seed, epoch, 0)).random_raw(len(self._examples))
+            self._order = (epoch, np.argsort(draws, kind="stable"))
         return int(self._order[1][within])

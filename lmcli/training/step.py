@@ -12,7 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lmcli.models.device import Compute
 from lmcli.objectives.batch import Batch, Objective
+from lmcli.training.config import TrainConfig
 from lmcli.training.optimizers.optimizer import Optimizer
 
 
@@ -52,6 +54,19 @@ class Stepper:
         self._autocast = autocast
         self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
 
+    @classmethod
+    def of(cls, model: nn.Module, objective: Objective, config: TrainConfig, compute: Compute) -> Stepper:
+        """A stepper with a fresh optimizer, as the settings ask for."""
+        return cls(
+            model,
+            objective,
+            config.optimizer.build(model),
+            clip=config.clip,
+            seed=config.seed,
+            device=compute.device,
+            autocast=compute.autocast,
+        )
+
     def step(self, number: int, micro_batches: Sequence[Batch], scale: float, check: Callable[[], None]) -> StepResult:
         """Step `number` at `scale` times the learning rates, unless loss or gradient are not finite.
 
@@ -77,7 +92,7 @@ class Stepper:
             check()
             if not batch.count:
                 continue
-            torch.manual_seed(step_seed(self._seed, number, index))
+            _seed(self._device, step_seed(self._seed, number, index))
             with self._autocast():
                 nats, _ = self._objective.loss(self.model, batch.to(self._device))
             (nats / count).backward()  # type: ignore[no-untyped-call]
@@ -90,6 +105,13 @@ class Stepper:
         if self._clip and norm > self._clip and math.isfinite(norm):
             torch._foreach_mul_(gradients, self._clip / norm)
         return norm
+
+
+def _seed(device: str, seed: int) -> None:
+    """Seed the generator that dropout uses; `torch.manual_seed` also keeps a note for each device that isn't there."""
+    torch.default_generator.manual_seed(seed)
+    if device != "cpu":
+        torch.get_device_module(device).manual_seed(seed)
 
 
 def _norm(gradients: list[Tensor]) -> float:

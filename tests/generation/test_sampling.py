@@ -84,7 +84,9 @@ def test_draw_takes_the_stretch_that_the_number_falls_into(uniform: float, place
 
 @settings(deadline=None, max_examples=50)
 @given(
-    scores=st.lists(st.floats(-30, 30, width=32) | st.just(-INF), min_size=1, max_size=9).filter(lambda s: max(s) > -INF),
+    scores=st.lists(st.floats(-30, 30, width=32) | st.just(-INF), min_size=1, max_size=9).filter(
+        lambda s: max(s) > -INF
+    ),
     uniform=st.floats(0, 1, exclude_max=True),
     temperature=st.sampled_from([1e-30, 0.5, 1.0, 100.0]),
     top_k=st.integers(0, 12),

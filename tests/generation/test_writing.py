@@ -120,7 +120,7 @@ PROMPTS = [
     [
         EXACT,
         replace(EXACT, greedy=True),
-        replace(EXACT, max_tokens=80, repetition_penalty=1.3, top_k=0, top_p=0.9, min_p=0.01, stop=("e",)),
+        replace(EXACT, max_tokens=40, repetition_penalty=1.3, top_k=0, top_p=0.9, min_p=0.01, stop=("e",)),
     ],
     ids=["default", "greedy", "everything"],
 )

@@ -56,7 +56,7 @@ def test_the_first_loss_is_that_of_guessing(tied: bool, width: int) -> None:
     shape = tiny.shape(vocab_size=vocab, width=width, head_dim=width // 4, tie_embeddings=tied)
     model, tokens = Qwen3(shape).initialise(0), tiny.tokens(4, 32, vocab)
     loss = F.cross_entropy(model(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten())
-    assert loss.item() == pytest.approx(math.log(vocab), abs=0.1)
+    assert loss.item() == pytest.approx(math.log(vocab), abs=0.5)
 
 
 def test_initialisation_follows_its_seed_alone() -> None:

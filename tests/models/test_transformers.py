@@ -23,13 +23,15 @@ KINDS = [
 
 
 @pytest.fixture(params=KINDS, ids=["tied", "untied-grouped", "tied-wide-heads"])
-def pair(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Any, Any]:
-    """Ours, and theirs loaded from the directory that ours was saved to."""
+def pair(request: pytest.FixtureRequest, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> tuple[Any, Any]:
+    """Ours, and theirs loaded from the directory that ours was saved to, which must go without a word."""
+    transformers.logging.enable_propagation()
     ours = tiny.model(**request.param)
     save_model(ours, tiny.tokenizer_directory(tmp_path / "t"), tmp_path / "m", card="")
     with warnings.catch_warnings(record=True) as said:
         theirs, report = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "m", output_loading_info=True)
-    assert not [str(warning.message) for warning in said]
+    transformers.logging.disable_propagation()
+    assert not [str(warning.message) for warning in said] + [record.getMessage() for record in caplog.records]
     assert not any(report.values()), report
     return ours, theirs.eval()
 

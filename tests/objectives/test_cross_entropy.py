@@ -49,7 +49,9 @@ def test_uniform_logits_cost_exactly_ln_of_the_vocabulary(small_chunks: None) ->
 def test_no_tensor_of_all_logits_is_kept(small_chunks: None) -> None:
     hidden, weight, targets = problem(640)
     kept: list[int] = []
-    with torch.autograd.graph.saved_tensors_hooks(lambda saved: kept.append(saved.numel()) or saved, lambda saved: saved):
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda saved: kept.append(saved.numel()) or saved, lambda saved: saved
+    ):
         cross_entropy.summed(hidden, weight, targets)
     assert kept
     assert max(kept) < 640 * 50

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from lmcli.errors import ConfigError
 from lmcli.project import document
 from lmcli.project.lock import Override
 from lmcli.project.settings import Given, Resolved, belongs, resolve, variable
-from tests.project.toys import tree_bytes
+from tests.project.toys import make_project, tree_bytes
 from tests.toy_sections import Heavy, Plain, Toy
 
 
@@ -118,18 +119,16 @@ def test_names_of_environment_variables(table: str, path: tuple[str, ...], name:
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [
-        ({"LMCLI_TOY_WIDTH": "64", "LMCLI_TOY_TIE": "false"}, Toy(width=64, tie=False)),
-        ({"LMCLI_TOY_RULE_RATE": "0.5"}, Toy(rule=Plain(rate=0.5))),
-        ({"LMCLI_TOY_RULE": "heavy", "LMCLI_TOY_RULE_MOMENTUM": "0.5"}, Toy(rule=Heavy(momentum=0.5))),
-        ({"LMCLI_TOY_RULES": "heavy,plain"}, Toy(rules=(Heavy(), Plain()))),
-        ({"LMCLI_TOY": "3", "LMCLI_OTHER_STEPS": "3", "TOY_STEPS": "3"}, Toy()),
+        ({"LMCLI_TOY_WIDTH": "64", "LMCLI_TOY_TIE": "false"}, {"width": 64, "tie": False}),
+        ({"LMCLI_TOY_RULE_RATE": "0.5"}, {"rule": Plain(rate=0.5)}),
+        ({"LMCLI_TOY_RULE": "heavy", "LMCLI_TOY_RULE_MOMENTUM": "0.5"}, {"rule": Heavy(momentum=0.5)}),
+        ({"LMCLI_TOY_RULES": "heavy,plain"}, {"rules": (Heavy(), Plain())}),
+        ({"LMCLI_TOY": "3", "LMCLI_OTHER_STEPS": "3", "TOY_STEPS": "3"}, {}),
     ],
 )
-def test_settings_from_the_environment(toml: Any, environment: dict[str, str], expected: Toy) -> None:
-    found = resolve({"toy": Toy}, toml(""), Given(environment=environment))
-    assert found.sections["toy"] == resolve({"toy": Toy}, toml("")).sections["toy"].__class__(
-        **{**vars(expected), "rules": expected.rules if expected.rules != ("plain",) else (Plain(),)}
-    )
+def test_settings_from_the_environment(toml: Any, environment: dict[str, str], expected: dict[str, Any]) -> None:
+    found = toy(resolve({"toy": Toy}, toml(""), Given(environment=environment)))
+    assert found == replace(toy(resolve({"toy": Toy}, toml(""))), **expected)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +156,7 @@ def test_settings_of_registry_entries(toml: Any, text: str, sets: list[str], rul
         ('[toy.rule]\nname = "hevy"\n', Given(), "lmcli.toml:2: toy.rule: unknown rule 'hevy'", "did you mean heavy?"),
         ('[toy]\nrule = {name = "heavy", rat = 1}\n', Given(), "lmcli.toml:2: unknown key toy.rule.rat", "rate?"),
         ("[toy.rule]\nname = 3\n", Given(environment={"LMCLI_TOY_STEPS": "3"}), "lmcli.toml:2: toy.rule.name", None),
-        ("toy = 3\n", Given(), "lmcli.toml:1: toy must be a table", "write .toy. on its own line"),
+        ("toy = 3\n", Given(), "lmcli.toml:1: toy must be a table", "write [toy] on its own line"),
         ("", Given(sets=["toy.stepz=3"]), "unknown key toy.stepz", "did you mean steps?"),
         ("", Given(sets=["toy.rule.rat=3"]), "unknown key toy.rule.rat", "did you mean rate?"),
         ("", Given(sets=["toy.steps.deeper=3"]), "unknown key toy.steps.deeper", "steps has no keys of its own"),
@@ -167,15 +166,16 @@ def test_settings_of_registry_entries(toml: Any, text: str, sets: list[str], rul
         ("", Given(sets=["toy=3"]), "--set toy: no such setting for this command", None),
         ("", Given({"toy.steps": 0}), "--steps: toy.steps = 0 is not possible", None),
         ("", Given(environment={"LMCLI_TOY_STEPS": "x"}), "LMCLI_TOY_STEPS = 'x' is not possible", None),
-        ("", Given(environment={"LMCLI_TOY_RULES": "x"}), r"\$LMCLI_TOY_RULES: toy.rules: unknown rule 'x'", None),
+        ("", Given(environment={"LMCLI_TOY_RULES": "x"}), "$LMCLI_TOY_RULES: toy.rules: unknown rule 'x'", None),
     ],
 )
 def test_errors_say_where_the_value_was_given(
     toml: Any, text: str, given: Given, message: str, hint: str | None
 ) -> None:
-    with pytest.raises(ConfigError, match=message.replace(".", r"\.").replace(r"\\.", r"\.")) as caught:
+    with pytest.raises(ConfigError) as caught:
         resolve({"toy": Toy}, toml(text), given)
-    assert hint is None or hint.strip("write .") in str(caught.value.hint)
+    assert caught.value.message.startswith(message)
+    assert (hint or "") in (caught.value.hint or "")
 
 
 def test_a_value_recorded_in_the_lock_that_is_no_longer_possible_names_the_lock(toml: Any) -> None:
@@ -212,19 +212,22 @@ OUT_OF_RANGE = {
 }
 
 
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = make_project(tmp_path_factory.mktemp("settings") / "project").root
+    return root
+
+
 @hypothesis_settings(deadline=None, max_examples=50)
 @for_any(st.sampled_from(sorted(OUT_OF_RANGE)).flatmap(lambda key: st.tuples(st.just(key), OUT_OF_RANGE[key])))
-def test_an_impossible_value_is_refused_and_nothing_is_written(
-    tmp_path_factory: pytest.TempPathFactory, item: tuple[str, Any]
-) -> None:
+def test_an_impossible_value_is_refused_and_nothing_is_written(untouched: Path, item: tuple[str, Any]) -> None:
     key, value = item
-    root = tmp_path_factory.getbasetemp()
-    before = tree_bytes(root)
-    stated = document.Document(root / "lmcli.toml", {"toy": {key: value}}, {"toy": 1, f"toy.{key}": 2})
+    before = tree_bytes(untouched)
+    stated = document.Document(untouched / "lmcli.toml", {"toy": {key: value}}, {"toy": 1, f"toy.{key}": 2})
     with pytest.raises(ConfigError, match=rf"^lmcli\.toml:2: toy\.{key}") as caught:
         resolve({"toy": Toy}, stated)
     assert caught.value.exit_code == 3
-    assert tree_bytes(root) == before
+    assert tree_bytes(untouched) == before
 
 
 @hypothesis_settings(deadline=None, max_examples=50)

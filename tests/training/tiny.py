@@ -1,9 +1,10 @@
-"""A run small enough to be trained dozens of times in a test: 2 rows x 8 tokens in 2 micro-batches, 3 epochs of 13 steps."""
+"""A run that a test can train dozens of times: 2 rows of 8 tokens in 2 micro-batches, 3 epochs of 7 steps."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,9 +23,10 @@ from lmcli.progress import Progress, Silent
 from lmcli.project import durable
 from lmcli.training.clock import Clock
 from lmcli.training.loop import Ingredients, Source, train
+from lmcli.training.metrics import read_metrics
 from lmcli.training.optimizers.adamw import AdamW
 from lmcli.training.optimizers.muon import Muon
-from lmcli.training.plan import Plan
+from lmcli.training.plan import Batching, Pace, Plan
 from lmcli.training.run import RunDirectory
 from lmcli.training.schedules.wsd import Wsd
 from lmcli.training.sources import WindowSource
@@ -32,7 +34,7 @@ from lmcli.training.state import State
 from lmcli.training.step import Stepper
 from lmcli.training.validation import Validation
 
-END, VOCAB, CONTEXT, ROWS, EPOCH = 0, 31, 8, 2, 13
+END, VOCAB, CONTEXT, ROWS, EPOCH = 0, 31, 8, 2, 7
 STEPS = 3 * EPOCH
 STREAM = np.random.default_rng(7).integers(0, 8, EPOCH * ROWS * CONTEXT + CONTEXT + 1)
 
@@ -46,25 +48,17 @@ def windows(step: int) -> np.ndarray:
     return np.stack([STREAM[at * CONTEXT : at * CONTEXT + CONTEXT + 1] for at in order])
 
 
-def plan(**changes: Any) -> Plan:
-    return replace(
-        Plan(
-            model=ModelConfig(width=16, depth=1, heads=1, kv_heads=1, ffn=32, context=CONTEXT, dropout=0.1),
-            vocab_size=VOCAB,
-            parameters=1,
-            batch_rows=ROWS,
-            micro_rows=1,
-            step_tokens=ROWS * CONTEXT,
-            epochs=3.0,
-            steps=STEPS,
-            eval_every=5,
-            save_every=7,
-            log_every=1,
-            device="cpu",
-            dtype="float32",
-            threads=1,
-        ),
-        **changes,
+def plan(**pace: int) -> Plan:
+    return Plan(
+        model=ModelConfig(width=16, depth=1, heads=1, kv_heads=1, ffn=32, context=CONTEXT, dropout=0.1),
+        vocab_size=VOCAB,
+        parameters=1,
+        batching=Batching(rows=ROWS, micro_rows=1, tokens=ROWS * CONTEXT),
+        pace=replace(Pace(steps=STEPS, eval_every=5, save_every=4, log_every=1), **pace),
+        epochs=3.0,
+        device="cpu",
+        dtype="float32",
+        threads=1,
     )
 
 
@@ -86,9 +80,7 @@ def ingredients(
     optimizer: Optimizers, *, wrap: Callable[[Source], Source] = lambda source: source, **changes: Any
 ) -> Ingredients:
     model, objective = tiny_model(), Causal(END)
-    stepper = Stepper(
-        model, objective, optimizer.build(model), clip=1.0, seed=11, autocast=contextlib.nullcontext
-    )
+    stepper = Stepper(model, objective, optimizer.build(model), clip=1.0, seed=11, autocast=contextlib.nullcontext)
     parts = Ingredients(
         stepper=stepper,
         source=wrap(WindowSource(windows, objective, 1)),
@@ -101,12 +93,12 @@ def ingredients(
 
 
 def run_tiny(
-    path: Path, parts: Ingredients, *, progress: Progress | None = None, key: str = "key", **plan_changes: Any
+    path: Path, parts: Ingredients, *, progress: Progress | None = None, key: str = "key", **pace: int
 ) -> State:
     """Train as a command would: open the run, write the plan if there is none, train to the end."""
     run = RunDirectory(path, key)
     if run.plan is None:
-        run.begin(plan(**plan_changes))
+        run.begin(plan(**pace))
     return train(run, parts, progress or Silent(), Clock(0.0, lambda: 0.0))
 
 
@@ -122,17 +114,16 @@ def run_digest(path: Path) -> dict[str, str]:
     checkpoints = RunDirectory(path, "key").checkpoints
     assert checkpoints.last is not None
     assert checkpoints.best is not None
-    rows = [line for line in (path / "metrics.jsonl").read_text().splitlines()]
+    rows = [
+        {key: value for key, value in row.items() if key != "tokens_per_second"}
+        for row in read_metrics(path / "metrics.jsonl")
+    ]
     return {
         **{f"last {name}": digest for name, digest in checkpoints.last.digests.items() if name != "state.json"},
         "best": checkpoints.best.digests["model.safetensors"],
         "best step": str(checkpoints.best.step),
-        "metrics": "\n".join(_without_rate(row) for row in rows),
+        "metrics": json.dumps(rows),
     }
-
-
-def _without_rate(row: str) -> str:
-    return row.split(', "tokens_per_second"')[0] + row[row.find("val_loss") :] * ("val_loss" in row)
 
 
 @contextlib.contextmanager

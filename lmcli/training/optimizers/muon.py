@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @section
 class Muon:
-    """Rates as in modded-nanogpt's simple recipe and nanochat, re-tuned for 1 to 20 million weights and small batches."""
+    """Groups as in modded-nanogpt's simple recipe, rates tuned for a million weights and small batches."""
 
     lr: Annotated[float, "peak learning rate of hidden matrices", Gt(0)] = 0.02
     momentum: Annotated[float, "memory of the gradient of hidden matrices", Ge(0), Lt(1)] = 0.95

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from lmcli.errors import ArtifactError
 
+HINT = "start the run anew with --force"
+
 
 class Optimizer(Protocol):
     """Moves the parameters of the model that it was built for by their gradients."""
@@ -41,9 +43,9 @@ def restore(target: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None:
     """Copy each saved tensor over the one of its name; ArtifactError unless names and shapes agree."""
     for name in target.keys() ^ saved.keys():
         where = "is missing from the saved state" if name in target else "is not known"
-        raise ArtifactError(f"the optimizer's tensor {name} {where}", "start the run anew with --force")
+        raise ArtifactError(f"the optimizer's tensor {name} {where}", HINT)
     with torch.no_grad():
         for name, tensor in target.items():
             if tensor.shape != saved[name].shape:
-                raise ArtifactError(f"the optimizer's tensor {name} has another shape", "start the run anew with --force")
+                raise ArtifactError(f"the optimizer's tensor {name} has another shape", HINT)
             tensor.copy_(saved[name])

@@ -34,10 +34,10 @@ class OrthogonalMomentum:
 
     def __init__(self, named: Mapping[str, nn.Parameter], lr: float, momentum: float, weight_decay: float) -> None:
         self._lr, self._momentum, self._weight_decay = lr, momentum, weight_decay
-        self._stacks: list[tuple[list[str], list[nn.Parameter], Tensor]] = []
+        self._stacks: list[tuple[list[str], list[Tensor], Tensor]] = []
         for shape in sorted({parameter.shape for parameter in named.values()}):
             names = [name for name, parameter in named.items() if parameter.shape == shape]
-            members = [named[name] for name in names]
+            members: list[Tensor] = [named[name] for name in names]
             memory = torch.zeros(len(names), *shape, dtype=torch.float32, device=members[0].device)
             self._stacks.append((names, members, memory))
 
@@ -54,16 +54,14 @@ class OrthogonalMomentum:
 
     def state(self) -> dict[str, Tensor]:
         return {
-            f"{name}.momentum": memory[place]
-            for names, _, memory in self._stacks
-            for place, name in enumerate(names)
+            f"{name}.momentum": memory[place] for names, _, memory in self._stacks for place, name in enumerate(names)
         }
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         restore(self.state(), state)
 
 
-def _gradient(parameter: nn.Parameter) -> Tensor:
+def _gradient(parameter: Tensor) -> Tensor:
     if parameter.grad is None:
         return torch.zeros_like(parameter)
     return parameter.grad

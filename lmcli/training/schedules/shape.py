@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
+
+class Schedule(Protocol):
+    def multiplier(self, progress: float) -> float:
+        """What to multiply learning rates with; `progress` is the share of the run that is done, in [0, 1]."""
+        ...
+
 
 def warmed(progress: float, warmup: float) -> float:
     """Rises linearly from 0 to 1 over the first `warmup` of the run."""
     return min(1.0, progress / warmup) if warmup > 0 else 1.0
+
+
+class Scaled:
+    """A schedule at a share of its rates."""
+
+    def __init__(self, schedule: Schedule, scale: float) -> None:
+        self._schedule, self._scale = schedule, scale
+
+    def multiplier(self, progress: float) -> float:
+        return self._schedule.multiplier(progress) * self._scale
 
 
 def share_after(progress: float, start: float) -> float:

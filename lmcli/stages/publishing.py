@@ -1,0 +1,65 @@
+"""A finished run as a model directory, and its figures for the lock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lmcli.models.directory import save_model
+from lmcli.project.stage import Made, Work
+from lmcli.stages.model_card import card
+from lmcli.training.outcome import Outcome
+
+
+def publish(outcome: Outcome, work: Work, tokenizer: Path, requested: Mapping[str, Any], about: str) -> Made:
+    """Write the model with its best weights; the report holds the log's rows of the best and of the last step."""
+    save_model(outcome.model, tokenizer, work.out, card=card(outcome, work, requested, about))
+    report = {
+        "parameters": outcome.plan.parameters,
+        "steps": outcome.steps,
+        "tokens": outcome.tokens,
+        "epochs": outcome.plan.epochs,
+        "ending": outcome.ending,
+        "elapsed": outcome.elapsed,
+        "best": _row(work, outcome.best_step, outcome.best),
+        "last": _row(work, outcome.steps, outcome.last),
+    }
+    return Made(report, outcome.plan.to_json())
+
+
+def run_directory(work: Work) -> Path:
+    """Where the run of this artifact lives."""
+    return work.root / "runs" / work.name
+
+
+def _row(work: Work, step: int, figures: Any) -> dict[str, Any]:
+    """The row of metrics.jsonl for a step, with the validation figures that belong to it."""
+    found: dict[str, Any] = {"step": step}
+    try:
+        with (run_directory(work) / "metrics.jsonl").open(encoding="utf-8") as file:
+            found = next((row for row in map(json.loads, file) if row["step"] == step), found)
+    except OSError:
+        pass  # the log is no part of the result: a run goes on without it when it can't be written
+    if figures is not None:
+        found |= {"val_loss": figures.loss, "val_bpb": figures.bits_per_byte}
+    return found
+
+
+def plan_lines(report: Mapping[str, Any], plan: Mapping[str, Any]) -> list[str]:
+    """A model's shape, course and figures for people."""
+    model = plan["model"]
+    shape = f"{model['depth']} blocks of width {model['width']}, {model['heads']} heads, context {model['context']}"
+    lines = [
+        f"{model['family']}, {report['parameters']:,} parameters: {shape}",
+        f"{report['steps']:,} steps, {report['tokens']:,} tokens, {report['epochs']:.1f} passes over the data; "
+        f"ended by {report['ending']} after {report['elapsed']:.0f} s",
+    ]
+    best = report["best"]
+    if "val_loss" in best:
+        lines.append(
+            f"best at step {best['step']:,}: validation {best['val_loss']:.4f} nats per token, "
+            f"{best['val_bpb']:.4f} bits per byte"
+        )
+    return lines

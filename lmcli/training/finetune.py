@@ -1,0 +1,173 @@
+"""Fine-tuning: a model and rows of prompts and completions in, the best model of a run out."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from lmcli.corpus.rows import Row, held_out
+from lmcli.errors import ConfigError
+from lmcli.models.config import ModelConfig
+from lmcli.models.decoder import Decoder
+from lmcli.models.device import Compute
+from lmcli.objectives.batch import Batch
+from lmcli.objectives.supervised import Example, Fitting, Supervised, fit
+from lmcli.progress import Progress
+from lmcli.tokens.tokenizer import Tokenizer
+from lmcli.training import pacing
+from lmcli.training.checkpoints import check_space
+from lmcli.training.clock import Clock
+from lmcli.training.config import FinetuneConfig
+from lmcli.training.length import parse_length
+from lmcli.training.loop import Ingredients, Probe, train
+from lmcli.training.outcome import BYTES_PER_WEIGHT, Outcome, compute_of, outcome_of
+from lmcli.training.plan import Batching, Plan
+from lmcli.training.rows_planner import Base, Rows, plan_finetuning
+from lmcli.training.run import RunDirectory
+from lmcli.training.schedules.shape import Scaled
+from lmcli.training.sources import RowSource
+from lmcli.training.speed import Speed, measure
+from lmcli.training.step import Stepper
+from lmcli.training.validation import Validation
+
+VALIDATION_ROWS = 32
+"""Examples in one batch of validation."""
+
+
+@dataclass(frozen=True)
+class Finetuned:
+    """The outcome of the run, and how the rows of both sides fitted the model's context."""
+
+    outcome: Outcome
+    train: Fitting
+    validation: Fitting | None
+
+
+def finetune(
+    base: Decoder,
+    tokenizer: Tokenizer,
+    rows: Iterable[Row],
+    config: FinetuneConfig,
+    directory: Path,
+    key: str,
+    progress: Progress,
+    started: float,
+    probes: Sequence[Probe] = (),
+) -> Finetuned:
+    """Train `base`, which is changed, on the rows that are not held out; go on with what is there for `key`.
+
+    The base brings its dropout along. `started` is the instant (`time.monotonic()`) at which the command began.
+    Raises InputError when there is nothing to train on, DivergedError, Stopped, and ArtifactError for damaged files.
+    """
+    clock = Clock(started)
+    run = RunDirectory(directory, key)
+    bench = _Bench(base, tokenizer, rows, config, compute_of(config, run.plan))
+    bench.describe(progress)
+    if run.plan is None:
+        plan = plan_finetuning(bench.rows, bench.base, config, bench.compute, clock.elapsed, bench.speed)
+        check_space(directory, plan.parameters * BYTES_PER_WEIGHT)
+        progress.say(f"{plan.pace.steps} steps of {plan.batching.rows} rows, {plan.epochs:.1f} passes over the rows")
+        run.begin(plan)
+    assert run.plan is not None
+    state = train(run, bench.ingredients(run.plan, probes), progress, clock)
+    return Finetuned(outcome_of(run, base, state), bench.train_fitting, bench.validation_fitting)
+
+
+class _Bench:
+    """The examples and settings of a run, from which steppers and batches are made."""
+
+    def __init__(
+        self, model: Decoder, tokenizer: Tokenizer, rows: Iterable[Row], config: FinetuneConfig, compute: Compute
+    ) -> None:
+        self._config, self.compute, self._model = config, compute, model.to(compute.device)
+        self._objective = Supervised(tokenizer.end_id)
+        if model.kind != self._objective.needs:
+            raise ConfigError(f"fine-tuning needs a {self._objective.needs}, and the base is a {model.kind}")
+        sides: tuple[list[tuple[list[int], list[int]]], ...] = ([], [])
+        for row in rows:
+            ids = (tokenizer.encode(row.prompt), tokenizer.encode(row.completion))
+            sides[held_out(row, config.validation)].append(ids)
+        context = model.shape.context
+        self._train, self.train_fitting = fit(sides[0], context, tokenizer.end_id)
+        self._validation: list[Example] = []
+        self.validation_fitting: Fitting | None = None
+        if sides[1]:
+            self._validation, self.validation_fitting = fit(sides[1], context, tokenizer.end_id)
+        self._token_bytes = tokenizer.token_bytes
+
+    def describe(self, progress: Progress) -> None:
+        """Say how the rows fitted."""
+        fitting = self.train_fitting
+        held = len(self._validation)
+        progress.say(f"{fitting.rows} rows to train on, {fitting.trained_tokens} trained tokens; {held} rows held out")
+        if fitting.truncated:
+            message = f"{fitting.truncated} rows are longer than the context of {self._model.shape.context} tokens"
+            progress.warn(f"{message} and were cut; {fitting.end_kept:.1%} of all rows keep their end")
+        if not held:
+            progress.warn("no row is held out: nothing tells when the model stops getting better")
+
+    @property
+    def rows(self) -> Rows:
+        fitting, validation = self.train_fitting, self.validation_fitting
+        longest = max(len(example.tokens) for example in self._train)
+        return Rows(fitting.rows, fitting.trained_tokens, longest, validation.trained_tokens if validation else 0)
+
+    @property
+    def base(self) -> Base:
+        shape = self._model.shape
+        names = {field.name for field in fields(ModelConfig)} & {field.name for field in fields(shape)}
+        dials = ModelConfig(dropout=self._config.dropout, **{name: getattr(shape, name) for name in names})
+        return Base(dials, shape.vocab_size, sum(parameter.numel() for parameter in self._model.parameters()))
+
+    def speed(self, batching: Batching, seconds: float) -> Speed:
+        """What a trained token costs; measured on a copy."""
+        stepper = Stepper.of(copy.deepcopy(self._model).train(), self._objective, self._config, self.compute)
+        return measure(stepper, self._objective, self._source(batching, None)(1), seconds)
+
+    def ingredients(self, plan: Plan, probes: Sequence[Probe]) -> Ingredients:
+        """All that the loop needs."""
+        config = self._config
+        length = parse_length(config.length)
+        return Ingredients(
+            stepper=Stepper.of(self._model, self._objective, config, self.compute),
+            source=self._source(plan.batching, length.amount if length.unit == "epochs" else None),
+            schedule=Scaled(config.schedule, config.lr_scale),
+            validate=self._validate() if self._validation else None,
+            early_stop=config.early_stop,
+            peak_lr=config.optimizer.lr,
+            probes=probes,
+            replan=pacing.replanner(plan),
+        )
+
+    def _source(self, batching: Batching, epochs: float | None) -> RowSource:
+        return RowSource(
+            self._train,
+            self._objective,
+            rows=batching.rows,
+            micro_rows=batching.micro_rows,
+            seed=self._config.seed,
+            epochs=epochs,
+        )
+
+    def _validate(self) -> Validation:
+        return Validation(
+            self._validation_batches,
+            self._objective,
+            self._validation_bytes(),
+            device=self.compute.device,
+            autocast=self.compute.autocast,
+        )
+
+    def _validation_batches(self) -> Iterator[Batch]:
+        ordered = sorted(self._validation, key=lambda example: len(example.tokens))
+        for first in range(0, len(ordered), VALIDATION_ROWS):
+            yield self._objective.batch(ordered[first : first + VALIDATION_ROWS])
+
+    def _validation_bytes(self) -> int:
+        """Bytes of text that the validation's targets stand for, cut ones as far as they were kept."""
+        targets = np.concatenate([example.tokens[example.trained_from :] for example in self._validation])
+        return int(self._token_bytes[targets].sum())

@@ -1,0 +1,66 @@
+"""How the tokens of a step are arranged: context, rows, and rows at once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from lmcli.errors import InputError
+from lmcli.training.config import TrainConfig
+
+STEPS_WORTH = 600
+"""A batch is as large as leaves about this many steps: steps are worth more than large batches."""
+SMALLEST, LARGEST = 1024, 32768
+"""Limits of an automatic batch, in tokens."""
+AT_ONCE = {"cpu": 8192}
+"""Tokens of a micro-batch: on a CPU more only fill the memory."""
+AT_ONCE_ELSEWHERE = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """`rows` windows of `context` tokens in a step, `micro_rows` of them computed at once."""
+
+    context: int
+    rows: int
+    micro_rows: int
+
+    @property
+    def tokens(self) -> int:
+        return self.rows * self.context
+
+
+def context_for(train_tokens: int, asked: int | Literal["auto"]) -> int:
+    """A context that the corpus can fill. Raises InputError when it can't fill the one that was asked for."""
+    if asked == "auto":
+        fitting = [size for size in (64, 128, 256) if size * 500 <= train_tokens]
+        return fitting[-1] if fitting else max(1, min(64, (train_tokens - 1) // 4))
+    if train_tokens < asked + 1:
+        message = f"the training side has {train_tokens} tokens, fewer than one window of model.context = {asked} needs"
+        raise InputError(message, f"add text, or set model.context to at most {train_tokens - 1}")
+    return asked
+
+
+def dropout_for(epochs: float) -> float:
+    """None while the text is new; the more often it comes again, the more."""
+    return 0.0 if epochs < 2 else 0.1 if epochs < 12 else 0.2
+
+
+def layout_for(tokens_seen: float, train_tokens: int, context: int, train: TrainConfig, device: str) -> Layout:
+    """The layout of a run that is to see `tokens_seen` tokens; a batch never holds more than an epoch.
+
+    Raises InputError when a batch was asked for that the corpus can't fill.
+    """
+    windows = max(1, (train_tokens - 1) // context)
+    if train.batch_tokens == "auto":
+        tokens = 2 ** round(math.log2(max(1.0, tokens_seen) / STEPS_WORTH))
+        rows = max(1, min(windows, min(LARGEST, max(SMALLEST, tokens)) // context))
+    else:
+        rows = max(1, round(train.batch_tokens / context))
+        if rows > windows:
+            message = f"train.batch_tokens = {train.batch_tokens} is more than the {train_tokens} tokens of the corpus"
+            raise InputError(message, f"set it to at most {windows * context}, or add text")
+    at_once = max(1, AT_ONCE.get(device, AT_ONCE_ELSEWHERE) // context)
+    micro_rows = at_once if train.micro_batch == "auto" else train.micro_batch
+    return Layout(context, rows, min(rows, micro_rows))

@@ -1,0 +1,123 @@
+"""Pretraining: a corpus of tokens in, the best model of a run out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from lmcli.errors import ConfigError
+from lmcli.models.config import ModelConfig
+from lmcli.models.decoder import Decoder
+from lmcli.models.device import Compute
+from lmcli.models.families import FAMILIES
+from lmcli.objectives.batch import Batch, make_batch
+from lmcli.objectives.causal import Causal
+from lmcli.progress import Progress
+from lmcli.tokens.shards import TokenStream
+from lmcli.tokens.windows import Windows, evaluation_windows
+from lmcli.training import pacing
+from lmcli.training.checkpoints import check_space
+from lmcli.training.clock import Clock
+from lmcli.training.config import TrainConfig
+from lmcli.training.layout import Layout
+from lmcli.training.loop import Ingredients, Probe, train
+from lmcli.training.outcome import BYTES_PER_WEIGHT, Outcome, compute_of, outcome_of
+from lmcli.training.plan import Plan
+from lmcli.training.planner import Corpus, plan_pretraining
+from lmcli.training.run import RunDirectory
+from lmcli.training.sources import WindowSource
+from lmcli.training.speed import Speed, measure
+from lmcli.training.step import Stepper
+from lmcli.training.validation import Validation
+
+VALIDATION_TOKENS = 8192
+"""In one batch of validation."""
+
+
+def pretrain(
+    tokens: Path,
+    model: ModelConfig,
+    config: TrainConfig,
+    directory: Path,
+    key: str,
+    progress: Progress,
+    started: float,
+    probes: Sequence[Probe] = (),
+) -> Outcome:
+    """Train on the encoded corpus `tokens` in the run directory `directory`, or go on with what is there for `key`.
+
+    `started` is the instant (`time.monotonic()`) at which the command began; a time budget counts from it.
+    Raises InputError for a corpus that is too small, DivergedError, Stopped, and ArtifactError for damaged files.
+    """
+    clock = Clock(started)
+    run = RunDirectory(directory, key)
+    bench = _Bench(tokens, model, config, compute_of(config, run.plan))
+    if run.plan is None:
+        plan = plan_pretraining(bench.corpus, model, config, bench.compute, clock.elapsed, bench.speed, progress)
+        check_space(directory, plan.parameters * BYTES_PER_WEIGHT)
+        run.begin(plan)
+    assert run.plan is not None
+    trained, parts = bench.ingredients(run.plan, probes)
+    if parts.validate is None:
+        progress.warn("there is no validation text: nothing tells when the model stops getting better")
+    return outcome_of(run, trained, train(run, parts, progress, clock))
+
+
+class _Bench:
+    """The data and settings of a run, from which models, steppers and batches are made."""
+
+    def __init__(self, tokens: Path, model: ModelConfig, config: TrainConfig, compute: Compute) -> None:
+        self._config, self.compute = config, compute
+        self._train = TokenStream.open(tokens, "train")
+        self._validation = TokenStream.open(tokens, "validation")
+        self._objective = Causal(self._train.end_id)
+        self._family: type[Decoder] = FAMILIES.load(model.family)
+        if self._family.kind != self._objective.needs:
+            raise ConfigError(f"pretraining needs a {self._objective.needs}, and {model.family} is none")
+
+    @property
+    def corpus(self) -> Corpus:
+        return Corpus(len(self._train), len(self._validation), self._train.vocab_size)
+
+    def speed(self, model: ModelConfig, layout: Layout, seconds: float) -> Speed:
+        """What a token costs with this shape and layout; the trained weights are thrown away."""
+        stepper = Stepper.of(self._model(model), self._objective, self._config, self.compute)
+        batches = self._source(layout.context, layout.rows, layout.micro_rows)(1)
+        return measure(stepper, self._objective, batches, seconds)
+
+    def ingredients(self, plan: Plan, probes: Sequence[Probe]) -> tuple[Decoder, Ingredients]:
+        """A fresh model and all that the loop needs to train it."""
+        model = self._model(plan.model)
+        context = model.shape.context
+        rows = max(1, VALIDATION_TOKENS // context)
+        config = self._config
+
+        def validation_batches() -> Iterator[Batch]:
+            return (make_batch(*arrays) for arrays in evaluation_windows(self._validation, context, rows))
+
+        validation = Validation(
+            validation_batches,
+            self._objective,
+            self._validation.text_bytes,
+            device=self.compute.device,
+            autocast=self.compute.autocast,
+        )
+        return model, Ingredients(
+            stepper=Stepper.of(model, self._objective, config, self.compute),
+            source=self._source(context, plan.batching.rows, plan.batching.micro_rows),
+            schedule=config.schedule,
+            validate=validation if len(self._validation) else None,
+            early_stop=config.early_stop,
+            peak_lr=config.optimizer.lr,
+            probes=probes,
+            replan=pacing.replanner(plan),
+        )
+
+    def _model(self, dials: ModelConfig) -> Decoder:
+        assert dials.dropout != "auto"
+        shape = self._family.shape_of(dials, self._train.vocab_size)
+        model = self._family(shape, dials.dropout)
+        return model.initialise(self._config.seed).to(self.compute.device)
+
+    def _source(self, context: int, rows: int, micro_rows: int) -> WindowSource:
+        return WindowSource(Windows(self._train, context, rows, self._config.seed), self._objective, micro_rows)
