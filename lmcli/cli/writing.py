@@ -39,7 +39,7 @@ def write_now(session: Session, given: Given) -> Shown | None:
 
     from lmcli.generation.prompts import read_prompts
     from lmcli.generation.writing import write
-    from lmcli.models.device import resolve_compute
+    from lmcli.models.device import resolve_compute, use_threads
     from lmcli.models.directory import load_model
     from lmcli.stages.generate import draw_seed
     from lmcli.tokens.tokenizer import Tokenizer
@@ -48,7 +48,9 @@ def write_now(session: Session, given: Given) -> Shown | None:
     seed = draw_seed(config)
     streams = len(prompts) * config.count == 1 and not session.json
     session.console.say(f"model {name} ({directory}), seed {seed}")
-    model, tokenizer = load_model(directory, resolve_compute(config).device), Tokenizer.load(directory)
+    compute = resolve_compute(config)
+    use_threads(compute)
+    model, tokenizer = load_model(directory, compute.device), Tokenizer.load(directory)
     if streams and config.echo:
         session.console.write(prompts[0], flush=True)
     on_text = (lambda index, piece: session.console.write(piece, flush=True)) if streams else None

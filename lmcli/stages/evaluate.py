@@ -58,9 +58,11 @@ def _measure(request: Request, config: EvalConfig, model: models.ModelReference,
     from lmcli.corpus.reading import read
     from lmcli.corpus.tally import Tally
     from lmcli.evaluation import measuring
+    from lmcli.models.device import use_threads
     from lmcli.tokens.shards import TokenStream
 
     subject = measuring.load(model.directory(work, "model"), config)
+    use_threads(subject.compute)
     if not config.data:
         stream = TokenStream.open(work.inputs["tokens"], "validation")
         return measuring.measure_stream(subject, stream, config, work.progress)

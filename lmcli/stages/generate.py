@@ -34,16 +34,17 @@ def assemble(request: Request) -> Stage:
     def build(work: Work) -> Made:
         from lmcli.generation.prompts import read_prompts
         from lmcli.generation.writing import write
-        from lmcli.models.device import resolve_compute
+        from lmcli.models.device import resolve_compute, use_threads
         from lmcli.models.directory import load_model
         from lmcli.tokens.tokenizer import Tokenizer
 
         directory = model.directory(work, "model")
         prompts = read_prompts(work.root, config)
         seed = draw_seed(config)
-        samples = write(
-            load_model(directory, resolve_compute(config).device), Tokenizer.load(directory), prompts, config, seed
-        )
+        compute = resolve_compute(config)
+        use_threads(compute)
+        tokenizer = Tokenizer.load(directory)
+        samples = write(load_model(directory, compute.device), tokenizer, prompts, config, seed)
         with durable.create(work.out / "samples.jsonl") as file:
             for sample in samples:
                 file.write((json.dumps(asdict(sample), ensure_ascii=False) + "\n").encode())

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from lmcli.config import name_of
 from lmcli.corpus.rows import Row, held_out
 from lmcli.errors import ConfigError
 from lmcli.models.config import ModelConfig
 from lmcli.models.decoder import Decoder
 from lmcli.models.device import Compute
+from lmcli.models.families import FAMILIES
 from lmcli.objectives.batch import Batch
 from lmcli.objectives.supervised import Example, Fitting, Supervised, fit
 from lmcli.progress import Progress
@@ -120,7 +122,11 @@ class _Bench:
     def base(self) -> Base:
         shape = self._model.shape
         names = {field.name for field in fields(ModelConfig)} & {field.name for field in fields(shape)}
-        dials = ModelConfig(dropout=self._config.dropout, **{name: getattr(shape, name) for name in names})
+        dials = ModelConfig(
+            family=name_of(FAMILIES, self._model),
+            dropout=self._config.dropout,
+            **{name: getattr(shape, name) for name in names},
+        )
         return Base(dials, shape.vocab_size, sum(parameter.numel() for parameter in self._model.parameters()))
 
     def speed(self, batching: Batching, seconds: float) -> Speed:

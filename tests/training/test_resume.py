@@ -62,9 +62,19 @@ def signalled_in(step: int, micro_batch: int) -> Callable[[Source], Source]:
     return wrap
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
-@pytest.mark.parametrize("step", [1, 2, 5, 7, 8, EPOCH, EPOCH + 1, 2 * EPOCH, STEPS])
-@pytest.mark.parametrize("micro_batch", [0, 1])
+@pytest.mark.parametrize(
+    ("name", "step", "micro_batch"),
+    [
+        ("adamw", 1, 0),
+        ("muon", 2, 1),
+        ("adamw", 4, 1),
+        ("muon", 5, 0),
+        ("muon", EPOCH, 1),
+        ("adamw", EPOCH + 1, 0),
+        ("muon", 2 * EPOCH + 1, 1),
+        ("adamw", STEPS, 1),
+    ],
+)
 def test_stopped_by_a_signal_at_a_step(
     name: str, step: int, micro_batch: int, tmp_path: Path, uninterrupted: Callable[[str], dict[str, str]]
 ) -> None:
@@ -95,7 +105,7 @@ def test_stopped_again_and_again(name: str, tmp_path: Path, uninterrupted: Calla
     assert run_digest(path) == uninterrupted(name)
 
 
-@pytest.mark.parametrize("evaluation", [1, 3, 8])
+@pytest.mark.parametrize("evaluation", [1, 3, 5])
 def test_stopped_in_a_validation(
     evaluation: int, tmp_path: Path, uninterrupted: Callable[[str], dict[str, str]]
 ) -> None:
@@ -154,7 +164,7 @@ def killed_at(operation_number: int, path: Path) -> int:
         os._exit(99)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0])
+@pytest.mark.parametrize("share", [0.0, 0.15, 0.4, 0.6, 0.8, 1.0])
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_killed_at_a_durable_operation(
     share: float, tmp_path: Path, uninterrupted: Callable[[str], dict[str, str]]
