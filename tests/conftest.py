@@ -7,6 +7,7 @@ import os
 os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from lmcli.cli import boundary
+from tests import projects
 
 
 @dataclass(frozen=True)
@@ -57,3 +59,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder that commands run in."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a trained model, made once; tests copy it and never write into it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("LMCLI_")]:
+            patch.delenv(name)
+        return projects.make_trained(tmp_path_factory.mktemp("snapshot") / "project")
+
+
+@pytest.fixture
+def trained(snapshot: Path, folder: Path) -> Path:
+    """A copy of the trained project, in which commands run."""
+    shutil.copytree(snapshot, folder, dirs_exist_ok=True)
+    return folder

@@ -115,7 +115,8 @@ def test_text_of_flags_and_environment_is_read_by_type(key: str, text: str, valu
 @pytest.mark.parametrize(
     ("key", "text"),
     [("steps", "1.5"), ("steps", ""), ("steps", "0"), ("steps", "1e3"), ("width", "4"), ("dropout", "nan"),
-     ("dropout", "1e999"), ("dropout", "0,1"), ("tie", "maybe"), ("split", "middle"), ("sizes", "1,x"), ("sizes", "1.5")],
+     ("dropout", "1e999"), ("dropout", "0,1"), ("tie", "maybe"), ("split", "middle"), ("sizes", "1,x"),
+     ("sizes", "1.5")],
 )  # fmt: skip
 def test_text_that_is_not_possible(key: str, text: str) -> None:
     with pytest.raises(ConfigError, match=f"--{key} = '{text}' is not possible"):

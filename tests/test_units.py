@@ -15,8 +15,9 @@ def test_sizes(value: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "unit", "text"), [(12345, "docs", "12,345 docs"), (3, "", "3"), (0.25, "steps", "0.2 steps"), (2e6, "B", "2.0 MB")]
-)  # fmt: skip
+    ("value", "unit", "text"),
+    [(12345, "docs", "12,345 docs"), (3, "", "3"), (0.25, "steps", "0.2 steps"), (2e6, "B", "2.0 MB")],
+)
 def test_amounts(value: float, unit: str, text: str) -> None:
     assert amount(value, unit) == text
 

@@ -13,10 +13,10 @@ from lmcli.cli.session import Session, Shown
 
 @command()
 def show(session: Session, name: Annotated[str, typer.Argument(help="An artifact: model, tokens, ...")]) -> Shown:
-    """Print an artifact's figures, the settings it was made with, what it was made from and by which versions.
+    """Print an artifact's figures and what it was made from; with -v also its settings, its plan and the versions.
 
     \b
-    lmcli show model
+    lmcli show model -v
     lmcli show eval --json | jq .report.figures.bpb
     """
     import json
@@ -30,8 +30,8 @@ def show(session: Session, name: Annotated[str, typer.Argument(help="An artifact
     lines += [f"  {line}" for line in KINDS.load(entry.stage).summary(entry, directory)]
     lines += [f"  from {key}: {record.of or 'files'} {record.digest[:8]}" for key, record in entry.inputs.items()]
     lines += [f"  by flag: {key} = {json.dumps(item.value)}" for key, item in entry.overrides.items()]
-    lines.append(f"  settings: {json.dumps(entry.requested, ensure_ascii=False, sort_keys=True)}")
-    if entry.plan:
+    if session.verbose:
+        lines.append(f"  settings: {json.dumps(entry.requested, ensure_ascii=False, sort_keys=True)}")
         lines.append(f"  plan: {json.dumps(entry.plan, ensure_ascii=False, sort_keys=True)}")
-    lines.append(f"  made with: {', '.join(f'{key} {value}' for key, value in entry.versions.items())}")
+        lines.append(f"  made with: {', '.join(f'{key} {value}' for key, value in entry.versions.items())}")
     return Shown(asdict(entry), lines)

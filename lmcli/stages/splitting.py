@@ -34,6 +34,11 @@ class Divided:
     def pieces(self) -> Iterator[Piece]:
         return pieces(self.documents(), self.census, self.kind)
 
+    def training_bytes(self, *, both_sides: bool) -> int:
+        """About how many bytes `texts` gives: the share of the characters stands for that of the bytes."""
+        plan = self.census.plan(self.kind)
+        return self.bytes if both_sides else round(self.bytes * (1 - plan.validation_characters / plan.characters))
+
     def texts(self, *, both_sides: bool) -> Iterator[str]:
         """The texts that a tokenizer may learn from: the training side, or both."""
         return (piece.text for piece in self.pieces() if both_sides or piece.side == "train")

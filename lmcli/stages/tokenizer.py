@@ -28,8 +28,9 @@ def assemble(request: Request) -> Stage:
         from lmcli.tokens.training import train_tokenizer
 
         divided = split(request, work)
-        texts = divided.texts(both_sides=config.kind == "char")
-        report = train_tokenizer(texts, divided.bytes, config, work.out, work.progress)
+        both_sides = config.kind == "char"  # an alphabet is no knowledge of the text, and it has to be complete
+        texts, size = divided.texts(both_sides=both_sides), divided.training_bytes(both_sides=both_sides)
+        report = train_tokenizer(texts, size, config, work.out, work.progress)
         return Made({**asdict(report), "corpus_bytes": divided.bytes})
 
     return Stage(

@@ -33,7 +33,9 @@ def assemble(request: Request) -> Stage:
         divided = split(request, work)
         work.progress.say(divided.describe())
         tokenizer = Tokenizer.load(work.inputs["tokenizer"])
-        report = encode(divided.pieces(), tokenizer, work.out, workers=work.workers, progress=work.progress)
+        report = encode(
+            divided.pieces(), tokenizer, work.out, workers=work.workers, progress=work.progress, size=divided.bytes
+        )
         return Made({**asdict(report), "text_bytes": divided.bytes, "split": divided.describe()})
 
     return Stage(

@@ -63,12 +63,12 @@ def train_tokenizer(
         sampled_bytes=trained.sampled_bytes,
         left_out_characters=trained.left_out_characters,
     )
-    _tell(report, progress)
+    _tell(report, config.sample_bytes, progress)
     return report
 
 
-def _tell(report: TokenizerReport, progress: Progress) -> None:
-    if report.sampled_bytes < report.text_bytes:
+def _tell(report: TokenizerReport, limit: int, progress: Progress) -> None:
+    if report.text_bytes > limit:
         progress.say(
             f"tokenizer trained on a sample: {readable(report.sampled_bytes)} of {readable(report.text_bytes)}"
         )

@@ -115,7 +115,7 @@ def test_a_file_replaced_by_one_with_equal_size_and_time_is_read(tmp_path: Path,
 
 
 def test_a_file_that_was_just_written_is_not_trusted_to_the_cache(tmp_path: Path) -> None:
-    path, cache = file_in_cache(tmp_path)
+    _, cache = file_in_cache(tmp_path)
     assert not cache.exists()
 
 
@@ -141,7 +141,7 @@ def test_a_tree_holds_plain_files_only(tree: Path, kind: str) -> None:
         os.mkfifo(tree / "special")
     else:
         (tree / "special").symlink_to(target[kind])
-    with pytest.raises(ArtifactError, match="special is (a link|no plain file)"):
+    with pytest.raises(ArtifactError, match=r"special is (a link|no plain file)"):
         Digests().tree(tree)
 
 

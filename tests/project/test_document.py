@@ -76,7 +76,7 @@ def test_what_is_no_toml_is_refused_with_its_place(tmp_path: Path, data: bytes, 
 
 
 def test_a_value_where_a_table_belongs_is_refused_with_its_place(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="lmcli.toml:1: train must be a table") as caught:
+    with pytest.raises(ConfigError, match=r"lmcli\.toml:1: train must be a table") as caught:
         read(tmp_path, "train = 3\n").table("train")
     assert caught.value.hint == "write [train] on its own line"
 

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import resource
+import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -110,6 +113,32 @@ def test_remove_tree_and_unlink_accept_what_is_gone(tmp_path: Path) -> None:
         durable.remove_tree(tmp_path / "tree")
         durable.unlink(tmp_path / "file")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_tree_that_is_half_removed_has_lost_its_name(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    for name in "abc":
+        (tmp_path / "tree" / name).write_text(name)
+
+    removals = 0
+
+    def die_at_the_second_file(event: str, arguments: object) -> None:
+        nonlocal removals
+        removals += event == "os.remove"
+        if removals == 2:
+            os._exit(1)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # a test runner may have threads
+        child = os.fork()
+    if child == 0:
+        sys.addaudithook(die_at_the_second_file)
+        durable.remove_tree(tmp_path / "tree")
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(durable.TEMPORARY)
+    assert len(list(left.iterdir())) == 2
 
 
 def test_temporary_names_lie_beside_the_target_and_differ(tmp_path: Path) -> None:

@@ -135,8 +135,8 @@ def test_a_wrong_structure_with_a_right_checksum_is_refused(tmp_path: Path, chan
 
 @pytest.mark.parametrize(
     "place",
-    ["/etc", "../other/artifacts/x", "artifacts/../../x", "artifacts/a/../..", "corpus", "artifacts", "artifacts/tokens",
-     "artifacts/a/b/c", "", "runs/model/x"],
+    ["/etc", "../other/artifacts/x", "artifacts/../../x", "artifacts/a/../..", "corpus", "artifacts", "",
+     "artifacts/tokens", "artifacts/a/b/c", "runs/model/x"],
 )  # fmt: skip
 @pytest.mark.parametrize("where", ["path", "history"])
 def test_a_path_that_is_no_place_of_an_artifact_is_refused(tmp_path: Path, place: str, where: str) -> None:

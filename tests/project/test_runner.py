@@ -301,7 +301,11 @@ def test_no_power_loss_loses_or_damages_an_artifact(
 ) -> None:
     snapshot = request.getfixturevalue(start)
     judge = Judge(snapshot, tmp_path)
-    judged = for_each_power_loss(snapshot, run, lambda root, moment: judge.check(root), mixtures)
+
+    def check(root: Path, moment: str) -> None:
+        judge.check(root, failed=not moment.startswith("at the end"))
+
+    judged = for_each_power_loss(snapshot, run, check, mixtures)
     assert judged > 40 * (2 + mixtures)
 
 

@@ -77,7 +77,9 @@ def test_half_an_init_is_no_project_and_can_be_finished(tmp_path: Path) -> None:
     whole = {name for name in tree_bytes(scaffold_at(tmp_path / "whole")) if not name.startswith(".lmcli/")}
 
     def check(root: Path, trial: Trial) -> None:
-        if not (root / "lmcli.toml").exists():
+        if (root / "lmcli.toml").exists():
+            assert whole <= tree_bytes(root).keys()
+        else:
             with pytest.raises(ConfigError, match=r"no lmcli\.toml"):
                 Project.find(root)
         found = {name for name in tree_bytes(scaffold_at(root)) if not name.startswith(".lmcli/")}

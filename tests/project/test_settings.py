@@ -214,8 +214,7 @@ OUT_OF_RANGE = {
 
 @pytest.fixture(scope="module")
 def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = make_project(tmp_path_factory.mktemp("settings") / "project").root
-    return root
+    return make_project(tmp_path_factory.mktemp("settings") / "project").root
 
 
 @hypothesis_settings(deadline=None, max_examples=50)
