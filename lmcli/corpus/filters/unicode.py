@@ -5,13 +5,12 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from typing import Annotated, Literal
-
-import ftfy
-from ftfy import fixes
-from ftfy.badness import is_bad
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from lmcli.config import section
+
+if TYPE_CHECKING:
+    import ftfy
 
 # Control characters other than tab, newline, form feed and return; deprecated format characters; byte-order marks.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u206a-\u206f\ufeff\ufff9-\ufffc]")
@@ -33,11 +32,15 @@ class Unicode:
     mojibake: Annotated[bool, "repair text that was decoded with the wrong encoding, such as donâ€™t"] = True
 
     def apply(self, text: str) -> str:
+        from ftfy import fixes  # 0.1 s: not before a text is cleaned
+
         if not text.isascii():
             text = self._international(text)
         return _CONTROL.sub("", fixes.remove_terminal_escapes(text))
 
     def _international(self, text: str) -> str:
+        from ftfy import fixes
+
         if self.mojibake and _ONE_BYTE.search(text):
             # Line by line, as ftfy does: one wrong line says nothing about the others.
             text = "\n".join(map(_repaired, text.split("\n")))
@@ -46,10 +49,15 @@ class Unicode:
 
 
 def _repaired(line: str) -> str:
+    import ftfy
+    from ftfy.badness import is_bad
+
     suspect = not line.isascii() and _ONE_BYTE.search(line) and is_bad(line)
     return ftfy.fix_encoding(line, _config()) if suspect else line
 
 
 @functools.cache
 def _config() -> ftfy.TextFixerConfig:
+    import ftfy
+
     return ftfy.TextFixerConfig(explain=False)

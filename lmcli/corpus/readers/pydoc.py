@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import os
 import re
 import sysconfig
 import warnings
@@ -48,10 +49,19 @@ def sources(item: str) -> list[Source]:
     if item not in kinds:
         raise InputError(f"unknown input {item}", f"known: {' '.join(kinds)}")
     library = Path(sysconfig.get_path("stdlib"))
-    paths = [path for path in library.rglob("*.py") if not _SKIPPED & set(path.relative_to(library).parts)]
-    found = [Source(f"pydoc:{_module_name(path.relative_to(library))}", path, kinds[item]) for path in paths]
+    found = [Source(f"pydoc:{_module_name(path.relative_to(library))}", path, kinds[item]) for path in _files(library)]
     if item == "pydoc:" and (library / _TOPICS).is_file():
         found.append(Source("pydoc:topics", library / _TOPICS, "pydoc"))
+    return found
+
+
+@functools.cache
+def _files(library: Path) -> list[Path]:
+    """The library's own files. What is skipped is not even listed: site-packages may hold a hundred times as many."""
+    found = []
+    for folder, below, names in os.walk(library):
+        below[:] = [name for name in below if name not in _SKIPPED]
+        found += [Path(folder, name) for name in names if name.endswith(".py")]
     return found
 
 
