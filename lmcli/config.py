@@ -190,6 +190,8 @@ def _validate(hint: Any, data: str, path: str, shown: Any, mode: Literal["strict
         return (
             adapter.validate_strings(data) if mode == "text" else adapter.validate_json(data, strict=mode == "strict")
         )
+    except ConfigError as error:  # a Predicate of the field says in its own words what is wrong
+        raise ConfigError(f"{path}: {error.message}", error.hint, path) from None
     except ValidationError as error:
         reasons = dict.fromkeys(item["msg"] for item in error.errors())
         raise ConfigError(f"{path} = {shown!r} is not possible: {'; or '.join(reasons)}", key=path) from None

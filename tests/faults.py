@@ -2,18 +2,20 @@
 
 `for_each_fault(snapshot, action, check)` runs `action(root)` on copies of `snapshot`; the K-th call of lmcli's durable
 layer raises ENOSPC or EIO once, raises at every later call too, or kills the process, for K = 1, 2, ... until the
-action gets through without meeting the fault. After each trial `check(root, trial)` judges what is left.
+action gets through without meeting the fault. After each trial `check(root, trial)` judges what is left. Killing forks
+the test process, so an action that computes must do so in one thread.
 """
 
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import shutil
 import tempfile
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,16 +65,23 @@ class Trial:
 
 
 def for_each_fault(
-    snapshot: Path, action: Action, check: Callable[[Path, Trial], None], faults: Sequence[Fault] = FAULTS
+    snapshot: Path,
+    action: Action,
+    check: Callable[[Path, Trial], None],
+    faults: Sequence[Fault] = FAULTS,
+    points: Callable[[int], Iterable[int]] | None = None,
 ) -> int:
     """The number of trials. A failing `check` is reported with the trial that it judged.
+
+    `points` chooses some K instead of all: it is given the number of the fault in `faults`.
 
     Raises whatever `action` raises that is neither an OSError nor a MachineError: those are bugs.
     """
     trials = 0
     with scratch() as home:
-        for fault in faults:
-            for trial in _trials(snapshot, home / "project", action, fault):
+        for number, fault in enumerate(faults):
+            chosen = points(number) if points else itertools.count(1)
+            for trial in _trials(snapshot, home / "project", action, fault, chosen):
                 trials += 1
                 try:
                     check(home / "project", trial)
@@ -90,10 +99,18 @@ def scratch() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _trials(snapshot: Path, root: Path, action: Action, fault: Fault) -> Iterator[Trial]:
-    at = 0
-    while True:
-        at += 1
+def operations(snapshot: Path, action: Action) -> int:
+    """How many durable operations the action makes when nothing goes wrong."""
+    seen: list[str] = []
+    with scratch() as home:
+        shutil.copytree(snapshot, home / "project", symlinks=True)
+        with watched(lambda operation, path: seen.append(operation)):
+            action(home / "project")
+    return len(seen)
+
+
+def _trials(snapshot: Path, root: Path, action: Action, fault: Fault, points: Iterable[int]) -> Iterator[Trial]:
+    for at in points:
         shutil.rmtree(root, ignore_errors=True)
         shutil.copytree(snapshot, root, symlinks=True)
         trial = _killed(root, action, at) if fault.mode == "kill" else _raised(root, action, fault, at)
@@ -144,6 +161,9 @@ def _raised(root: Path, action: Action, fault: Fault, at: int) -> Trial | None:
             failed = True
             if not counter.met:
                 raise
+        except BaseException as error:
+            error.add_note(f"{fault} at operation {at} ({counter.met})")
+            raise
     return Trial(fault, at, counter.met, failed) if counter.met else None
 
 

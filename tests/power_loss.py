@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.faults import Action, scratch, watched
 
@@ -54,9 +55,9 @@ class _Disk:
         """Every fsync of the process counts, whoever calls it."""
         fsync = os.fsync
 
-        def followed(descriptor: int) -> None:
-            fsync(descriptor)
-            self._sync(descriptor)
+        def followed(file: Any) -> None:
+            fsync(file)
+            self._sync(file if isinstance(file, int) else file.fileno())
             self.note("after an fsync")
 
         os.fsync = followed

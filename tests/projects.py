@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,10 +22,13 @@ STEPS = 12
 
 
 def command(root: Path, *line: object) -> int:
-    """The exit code of `lmcli LINE` in the project `root`; its output is dropped."""
+    """The exit code of `lmcli LINE` in the project `root`; only what it says when it fails is passed on."""
     name, *rest = (str(item) for item in line)
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        return boundary.run([name, "-C", str(root), *rest])
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as errors:
+        code = boundary.run([name, "-C", str(root), *rest])
+    if code:
+        sys.stderr.write(errors.getvalue())
+    return code
 
 
 def make_trained(root: Path) -> Path:

@@ -14,6 +14,8 @@ Workers: TypeAlias = Annotated[int, typer.Option("--workers", help="Processes or
 Budget: TypeAlias = Annotated[
     str | None, typer.Option("--budget", metavar="TIME", help="Train for this long: 90s, 10m, 1h.")
 ]
-Steps: TypeAlias = Annotated[int | None, typer.Option("--steps", help="Train for this many steps.")]
-Epochs: TypeAlias = Annotated[int | None, typer.Option("--epochs", help="Train for this many passes over the data.")]
+Steps: TypeAlias = Annotated[int | None, typer.Option("--steps", min=0, help="Train for this many steps.")]
+Epochs: TypeAlias = Annotated[
+    int | None, typer.Option("--epochs", min=1, help="Train for this many passes over the data.")
+]
 DryRun: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]

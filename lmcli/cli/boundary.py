@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import signal
@@ -19,10 +20,18 @@ BROKEN_PIPE = 141
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with the documented code."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    has_stdout = sys.stdout is not None
     _prepare_streams()
     _install_signals()
     code = run(arguments)
-    sys.exit(_flush(code))
+    if code == 0 and not has_stdout and "--json" in arguments:
+        code = _report("stdout is closed, so the document is lost", "leave out --json or `>&-`", 5, False)
+    code = _flush(code)
+    try:
+        sys.stderr.flush()
+    except OSError:
+        _silence(sys.stderr)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -33,8 +42,10 @@ def run(arguments: list[str]) -> int:
 
         code = app(arguments, standalone_mode=False, prog_name="lmcli")
         return code if isinstance(code, int) else 0
-    except BrokenPipeError:
-        _silence_stdout()
+    except SystemExit as error:
+        if not isinstance(error.__context__, BrokenPipeError):  # which typer turns into exit code 1
+            raise
+        _silence(sys.stdout)
         return BROKEN_PIPE
     except Stopped as error:
         return _report(error.message, error.hint, error.exit_code, as_json)
@@ -53,6 +64,9 @@ def run(arguments: list[str]) -> int:
 def _usage_error(error: Any, as_json: bool) -> int:
     """typer's own errors: wrong or missing options and arguments."""
     context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(error.format_message(), file=sys.stderr)  # noqa: T201
+        return 2
     hint = f"see `{context.command_path} --help`" if context else None
     return _report(error.format_message().rstrip("."), hint, 2, as_json)
 
@@ -71,8 +85,9 @@ def _report(message: str, hint: str | None, code: int, as_json: bool) -> int:
     line = " ".join(f"error: {message}{f' - {hint}' if hint else ''}".split())
     with contextlib.suppress(OSError, ValueError):
         print(line, file=sys.stderr, flush=True)  # noqa: T201 - the boundary is where text reaches the terminal
-        if as_json:
-            document = {"error": {"message": message, "hint": hint, "code": code}}
+    if as_json:
+        document = {"error": {"message": message, "hint": hint, "code": code}}
+        with contextlib.suppress(OSError, ValueError):
             print(json.dumps(document, ensure_ascii=False))  # noqa: T201
     return code
 
@@ -83,6 +98,9 @@ def _prepare_streams() -> None:
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 - lives as long as the process
+        elif isinstance(stream.buffer, io.RawIOBase):  # PYTHONUNBUFFERED, where half a write goes unnoticed
+            buffer = io.BufferedWriter(stream.buffer)
+            setattr(sys, name, io.TextIOWrapper(buffer, stream.encoding, "backslashreplace", line_buffering=True))
         else:
             stream.reconfigure(errors="backslashreplace")
 
@@ -101,16 +119,16 @@ def _flush(code: int) -> int:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        _silence_stdout()
+        _silence(sys.stdout)
         return BROKEN_PIPE
     except OSError as error:
-        _silence_stdout()
+        _silence(sys.stdout)
         found = from_os_error(error)
-        return _report(f"could not write to stdout: {found.message}", found.hint, found.exit_code, False)
+        return code or _report(f"could not write to stdout: {found.message}", found.hint, found.exit_code, False)
     return code
 
 
-def _silence_stdout() -> None:
-    """Python flushes stdout once more at exit; give it a place where that can't fail."""
+def _silence(stream: Any) -> None:
+    """Python flushes a stream once more at exit; give it a place where that can't fail."""
     with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

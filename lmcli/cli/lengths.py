@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from lmcli.errors import UsageError
+from lmcli.errors import ConfigError, UsageError
 
 
 def one_length(budget: str | None, steps: int | None, epochs: int | None) -> str | None:
-    """The `length` that the flags mean, None when none is given. Raises UsageError for more than one."""
+    """The `length` that the flags mean, None when none is given. Raises UsageError for more than one and for no time."""
+    from lmcli.training.length import parse_length
+
     stated = [
         *([budget] if budget is not None else []),
         *([f"{steps} steps"] if steps is not None else []),
@@ -14,4 +16,8 @@ def one_length(budget: str | None, steps: int | None, epochs: int | None) -> str
     ]
     if len(stated) > 1:
         raise UsageError("--budget, --steps and --epochs exclude each other", "give one of them")
+    try:
+        parse_length(budget or "0 steps")
+    except ConfigError as error:
+        raise UsageError(f"--budget: {error.message}", error.hint) from None
     return stated[0] if stated else None

@@ -65,11 +65,19 @@ class Runner:
         if found[name].fresh and not force:
             entry = manifest.entries[name]
             if dict(entry.overrides) != dict(stage.overrides):
+                self._check_pinned(stage)
                 entry = self._commit(manifest, replace(entry, overrides=dict(stage.overrides)))
             return Outcome(entry, made=False)
         self._check_upstream(stage, found)
         entry = self._build(stage, manifest, started or time.monotonic(), force)
         return Outcome(entry, made=True, reasons=found[name].reasons)
+
+    def _check_pinned(self, stage: Stage) -> None:
+        """Input that leaves the artifact fresh must be there all the same before it is recorded as an override."""
+        for name in stage.pinned:
+            item = stage.inputs.get(name)
+            if isinstance(item, Files):
+                item.find()
 
     def _check_upstream(self, stage: Stage, found: dict[str, Verdict]) -> None:
         for item in stage.inputs.values():

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lmcli.config import dump
+from lmcli.errors import InputError
 from lmcli.evaluation.config import EvalConfig
 from lmcli.project.config import ProjectConfig
 from lmcli.project.lock import Entry
@@ -91,6 +92,11 @@ def _rows(request: Request, config: EvalConfig, model: models.ModelReference, wo
         return rows
     share = entry.requested["finetune"]["validation"]
     unseen = [row for row in rows if held_out(row, share)]
+    if not unseen:
+        raise InputError(
+            f"none of the {len(rows):,} rows was held out when {model.name} was fine-tuned on them",
+            "evaluate on other rows, or fine-tune with a larger --validation",
+        )
     work.progress.say(f"{model.name} was fine-tuned on these data: scoring the {len(unseen):,} rows held out of that")
     return unseen
 

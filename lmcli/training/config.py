@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt, Lt, Predicate
 
 from lmcli.config import Flag, Owned, Unkeyed, section
 from lmcli.corpus.config import ReadingConfig
 from lmcli.models.config import ComputeConfig
+from lmcli.training.length import is_length
 from lmcli.training.optimizers import OPTIMIZERS
 from lmcli.training.optimizers.muon import Muon
 from lmcli.training.schedules import SCHEDULES
@@ -20,7 +21,9 @@ Amount = Literal["auto"] | Annotated[int, Ge(1)]
 
 @section
 class TrainConfig(ComputeConfig):
-    length: Annotated[str, 'how long to train: a time ("90s", "10m"), "2000 steps" or "3 epochs"', Flag()] = "5m"
+    length: Annotated[
+        str, 'how long to train: a time ("90s", "10m"), "2000 steps" or "3 epochs"', Flag(), Predicate(is_length)
+    ] = "5m"
     seed: Annotated[int, "the same number draws the same weights and order of the data", Flag(), Ge(0)] = 0
     optimizer: Annotated[Any, "rule that moves the weights", Owned(OPTIMIZERS, "muon")] = Muon()
     schedule: Annotated[Any, "course of the learning rate", Owned(SCHEDULES, "wsd")] = Wsd()
@@ -41,7 +44,9 @@ class FinetuneConfig(ReadingConfig, TrainConfig):
     ] = ()
     base: Annotated[str, "model to start from: an artifact or a directory", Flag()] = "model"
     validation: Annotated[float, "share of the prompts kept apart to measure the loss", Flag(), Gt(0), Lt(1)] = 0.1
-    length: Annotated[str, 'how long to train: a time ("90s", "10m"), "500 steps" or "3 epochs"', Flag()] = "3 epochs"
+    length: Annotated[
+        str, 'how long to train: a time ("90s", "10m"), "500 steps" or "3 epochs"', Flag(), Predicate(is_length)
+    ] = "3 epochs"
     lr_scale: Annotated[float, "share of the optimizer's learning rates, for the weights are good already", Gt(0)] = 0.2
     schedule: Annotated[Any, "course of the learning rate", Owned(SCHEDULES, "linear")] = Linear()
     dropout: Annotated[float, "share of activations dropped in training", Flag(), Ge(0), Lt(1)] = 0.1

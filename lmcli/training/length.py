@@ -36,6 +36,12 @@ def parse_length(text: str) -> Length:
     raise ConfigError(f"{text!r} is no length of training", HINT)
 
 
+def is_length(text: str) -> bool:
+    """True, for the check of a setting. Raises ConfigError as `parse_length`."""
+    parse_length(text)
+    return True
+
+
 def _count(amount: float, unit: Unit, text: str) -> Length:
     if unit == "steps" and amount != int(amount):
         raise ConfigError(f"{text!r} is no length of training: a part of a step can't be done", HINT)

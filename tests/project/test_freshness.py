@@ -205,7 +205,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "renamed file": lambda path: (path / "words.txt").rename(path / "other.txt"),
     "moved file": lambda path: ((path / "below").mkdir(), (path / "words.txt").rename(path / "below" / "words.txt")),
     "file cut to nothing": lambda path: (path / "words.txt").write_text(""),
-    "zeros at the end": lambda path: (path / "words.txt").write_bytes(b"ONE\nTWO\nVERSI\0\0"),
+    "zeros at the end": lambda path: (path / "words.txt").write_bytes(b"ONE\nTWO\nTH\0\0\0"),
     "link for a file": lambda path: (
         (path / "words.txt").rename(path.parent / "elsewhere"),
         (path / "words.txt").symlink_to(path.parent / "elsewhere"),

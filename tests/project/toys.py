@@ -76,3 +76,18 @@ def states(project: Project, **changes: Mapping[str, Any]) -> dict[str, str]:
 def tree_bytes(root: Path) -> dict[str, bytes]:
     """Relative path -> content of every file below `root`."""
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def files_of(project: Project) -> list[Path]:
+    """All files but the caches in .lmcli/."""
+    return [path for path in project.root.rglob("*") if path.is_file() and project.cache not in path.parents]
+
+
+def generations(project: Project, count: int) -> list[str]:
+    """Make the chain for `count` different corpora; the paths of `letters`, oldest first."""
+    paths = []
+    for number in range(count):
+        (project.root / "corpus" / "b.txt").write_text(f"version {number}")
+        make_all(project)
+        paths.append(project.entry("letters").path)
+    return paths
