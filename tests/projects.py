@@ -6,8 +6,8 @@ import contextlib
 import io
 import json
 import sys
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from lmcli.cli import boundary
 from tests.texts import write_corpus
@@ -53,9 +53,9 @@ def digests(root: Path) -> dict[str, str]:
     return {name: entry["digest"] for name, entry in lock(root).items()}
 
 
-def lock(root: Path) -> Mapping[str, dict[str, object]]:
+def lock(root: Path) -> dict[str, Any]:
     """The entries of lmcli.lock by name."""
-    found: Mapping[str, dict[str, object]] = json.loads((root / "lmcli.lock").read_bytes())["artifacts"]
+    found: dict[str, Any] = json.loads((root / "lmcli.lock").read_bytes())["artifacts"]
     return found
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -111,6 +114,16 @@ def test_a_stage_command_without_flags_makes_what_lmcli_toml_says(lmcli: Lmcli, 
     assert "up to date" in lmcli("train").out
 
 
+def test_force_trains_anew_and_keeps_the_old_run(lmcli: Lmcli, trained: Path) -> None:
+    before = digests(trained)
+    (trained / "runs" / "model" / "run.json").write_text("{")  # what --force is for: a run that can't go on
+    ran = lmcli("train", "--steps", STEPS, *TINY, "--force")
+    assert ran.code == 0, ran.err
+    assert digests(trained) == before, "the same settings give the same bytes"
+    assert (trained / "runs" / "model.1" / "run.json").read_text() == "{"
+    assert len((trained / "runs" / "model" / "metrics.jsonl").read_text().splitlines()) == STEPS
+
+
 def test_the_environment_and_set_are_layers(lmcli: Lmcli, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (trained / "lmcli.toml").write_text("[train]\nseed = 1\nbatch_tokens = 256\n[model]\nwidth = 16\ndepth = 1\n")
     monkeypatch.setenv("LMCLI_TRAIN_SEED", "2")
@@ -136,8 +149,6 @@ def test_status_names_the_file_that_changed_and_what_depends_on_it(lmcli: Lmcli,
 
 
 def test_a_file_with_its_old_size_and_time_is_still_noticed(lmcli: Lmcli, trained: Path) -> None:
-    import os
-
     path = trained / "corpus" / "0.txt"
     assert states(lmcli)["tokens"] == "fresh"
     before = path.stat()
@@ -190,7 +201,7 @@ def test_the_tokenizer_is_pinned_until_it_is_trained_anew(lmcli: Lmcli, trained:
     assert "corpus has changed" not in reasons(lmcli, "tokenizer")
     assert "input tokenizer was made anew" in reasons(lmcli, "model")
     assert lmcli("tokenize", "corpus/", "--kind", "char").code == 0  # its own settings: not pinned
-    assert lock(trained)["tokenizer"]["report"]["kind"] == "char"  # type: ignore[index]
+    assert lock(trained)["tokenizer"]["report"]["kind"] == "char"
 
 
 def test_a_second_model_stands_beside_the_first(lmcli: Lmcli, trained: Path) -> None:
@@ -211,15 +222,15 @@ def test_clean_is_read_when_it_was_made_from_the_same_input(lmcli: Lmcli, traine
     assert lmcli("clean", "corpus/").code == 0
     ran = lmcli("tokenize", "corpus")  # the same folder in other words
     assert "reading the result of `clean`, which was made from the same input" in ran.err
-    assert set(lock(trained)["tokens"]["inputs"]) == {"clean", "tokenizer"}  # type: ignore[call-overload]
+    assert set(lock(trained)["tokens"]["inputs"]) == {"clean", "tokenizer"}
     raw = lmcli("tokenize", "corpus", "--raw")
     assert "(--raw)" in raw.err
-    assert set(lock(trained)["tokens"]["inputs"]) == {"corpus", "tokenizer"}  # type: ignore[call-overload]
+    assert set(lock(trained)["tokens"]["inputs"]) == {"corpus", "tokenizer"}
     write_corpus(trained / "other", files=2, lines=40)
     other = lmcli("tokenize", "other/")
     assert other.code == 0
     assert "`clean` was made from corpus/, not from this input" in other.err
-    assert set(lock(trained)["tokens"]["inputs"]) == {"corpus", "tokenizer"}  # type: ignore[call-overload]
+    assert set(lock(trained)["tokens"]["inputs"]) == {"corpus", "tokenizer"}
     assert_stale_model_only(lmcli)
 
 
@@ -231,7 +242,7 @@ def test_three_generations_are_kept_and_gc_removes_the_rest(lmcli: Lmcli, traine
     for seed in (1, 2, 3):
         assert lmcli("train", "--steps", 2, "--seed", seed, *TINY).code == 0
     entry = lock(trained)["model"]
-    assert len(entry["history"]) == 2  # type: ignore[arg-type]
+    assert len(entry["history"]) == 2
     assert len(list((trained / "artifacts" / "model").iterdir())) == 3
     assert json.loads(lmcli("verify", "--json").out)["leftovers"] == []
     garbage = trained / "artifacts" / "model" / "00000000"
@@ -302,9 +313,17 @@ def test_path_show_config_and_env(lmcli: Lmcli, trained: Path) -> None:
 def test_the_project_is_found_from_below_and_by_c(lmcli: Lmcli, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(trained / "corpus")
     place = lmcli("path", "tokens").out
-    assert place == lmcli("path", "tokens", "-C", "..").out
+    assert place == lmcli("path", "tokens", "-C", "..").out == lmcli("-C", "..", "path", "tokens").out
     ran = lmcli("tokenize", "0.txt", "1.txt", "--dry-run")  # relative to where the command runs
     assert "corpus/2.txt is gone" in ran.out, ran.out + ran.err
+
+
+def test_a_run_with_nothing_to_do_loads_nothing_heavy(trained: Path) -> None:
+    code = "import sys; from lmcli.cli.boundary import run; run(['run']); print(*HEAVY & set(sys.modules))"
+    code = f"HEAVY = {{'torch', 'numpy', 'datasets', 'tokenizers'}}; {code}"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    ran = subprocess.run([sys.executable, "-c", code], cwd=trained, env=environment, capture_output=True, text=True)
+    assert ran.stdout == "nothing to do: everything is up to date\n\n", ran.stdout + ran.stderr
 
 
 DRY = [

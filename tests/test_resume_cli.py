@@ -1,4 +1,4 @@
-"""`lmcli train` as a process of its own, stopped and started again: the weights are those of a run that was not stopped."""
+"""`lmcli train` in a process of its own, stopped and started again, ends with the weights of a run without a stop."""
 
 from __future__ import annotations
 
@@ -28,7 +28,12 @@ ACCUMULATED = (*TRAIN, "--set", "train.micro_batch=2")  # 8 rows in a step, 2 at
 def start(root: Path, line: tuple[str, ...]) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
     return subprocess.Popen(
-        [sys.executable, "-m", "lmcli", *line], cwd=root, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-m", "lmcli", *line],
+        cwd=root,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
 
 
@@ -49,7 +54,7 @@ def step_saved(root: Path) -> int:
 
 
 def stop_at(root: Path, line: tuple[str, ...], number: signal.Signals, due: Callable[[Path], bool]) -> tuple[int, int]:
-    """Start the command and stop it once `due`; its exit code (negative for a kill) and the last step that it logged."""
+    """Start the command and stop it once `due`; its exit code (negative for a kill) and the last logged step."""
     process = start(root, line)
     deadline = time.monotonic() + 120
     while not due(root) and process.poll() is None and time.monotonic() < deadline:
@@ -78,7 +83,7 @@ def straight(snapshot: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[t
 def epoch_end(root: Path) -> int:
     """The first step after the first pass over the data."""
     report = lock(root)["tokens"]["report"]
-    return int(report["sides"]["train"]["tokens"]) // 256 + 1  # type: ignore[index]
+    return int(report["sides"]["train"]["tokens"]) // 256 + 1
 
 
 def test_killed_after_an_epoch_boundary_in_mid_accumulation(
@@ -96,7 +101,9 @@ def test_killed_after_an_epoch_boundary_in_mid_accumulation(
     assert digests(trained)["long"] == straight[ACCUMULATED]
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)]
+)
 def test_a_signal_saves_the_last_step_and_tells_its_exit_code(
     lmcli: Lmcli, trained: Path, straight: dict[tuple[str, ...], str], number: signal.Signals, code: int
 ) -> None:

@@ -37,6 +37,12 @@ class LazyGroup(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """`lmcli -C DIR status` is `lmcli status -C DIR`, as with git and make."""
+        if len(args) > 2 and args[0] in ("-C", "--project"):
+            args = [args[2], *args[:2], *args[3:]]
+        return super().parse_args(ctx, args)
+
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name in COMMANDS:
             return TyperCommand(cmd_name, help=COMMANDS[cmd_name][1])

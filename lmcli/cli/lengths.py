@@ -6,7 +6,7 @@ from lmcli.errors import ConfigError, UsageError
 
 
 def one_length(budget: str | None, steps: int | None, epochs: int | None) -> str | None:
-    """The `length` that the flags mean, None when none is given. Raises UsageError for more than one and for no time."""
+    """The `length` that the flags mean, None when none is given. Raises UsageError for two of them and for no time."""
     from lmcli.training.length import parse_length
 
     stated = [

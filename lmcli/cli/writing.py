@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from lmcli.cli.session import Session, Shown
 from lmcli.errors import ArtifactError, ConfigError
 from lmcli.generation.config import GenerateConfig
+from lmcli.generation.prompts import read_prompts
 from lmcli.project import settings
 from lmcli.project.config import ProjectConfig
 from lmcli.project.document import Document
@@ -22,11 +23,18 @@ def settle(session: Session, prompt: str | None) -> Given:
     """The settings, with the prompt in them and paths as the project sees them."""
     if prompt == "-":
         prompt = sys.stdin.read()
-    more: dict[str, object] = {"generate__prompts": (prompt,) if prompt else None}
+    prompts = [prompt] if prompt else []
+    more: dict[str, object] = {}
     for key in ("model", "prompts_file"):
         if value := session.flags.get(f"generate.{key}"):
             more[f"generate__{key}"] = session.place(value)
-    return session.given(**more)
+    given = session.given(**more, generate__prompts=tuple(prompts))
+    if more.get("generate__prompts_file") != "-":
+        return given
+    # what came in through a pipe can't be read again, so the prompts themselves become the setting
+    prompts += read_prompts(session.root, GenerateConfig(prompts_file="-"))
+    flags = {key: value for key, value in given.flags.items() if key != "generate.prompts_file"}
+    return replace(given, flags={**flags, "generate.prompts": tuple(prompts)})
 
 
 def write_now(session: Session, given: Given) -> Shown | None:
@@ -37,7 +45,6 @@ def write_now(session: Session, given: Given) -> Shown | None:
     name = config.model or default
     directory = _model(session, root, name)
 
-    from lmcli.generation.prompts import read_prompts
     from lmcli.generation.writing import write
     from lmcli.models.device import resolve_compute, use_threads
     from lmcli.models.directory import load_model

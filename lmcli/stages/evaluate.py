@@ -10,7 +10,10 @@ from lmcli.config import dump
 from lmcli.errors import InputError
 from lmcli.evaluation.config import EvalConfig
 from lmcli.project.config import ProjectConfig
+from lmcli.project.digests import Listing
+from lmcli.project.freshness import sources_path
 from lmcli.project.lock import Entry
+from lmcli.project.project import Project
 from lmcli.project.stage import Artifact, Input, Made, Stage, Work
 from lmcli.stages import models, text
 from lmcli.stages.kind import Kind, Request, named_tables
@@ -87,8 +90,7 @@ def _rows(request: Request, config: EvalConfig, model: models.ModelReference, wo
     if not any(row.prompt for row in rows):
         return None
     entry = request.project.manifest().entries.get(model.name)
-    tuned_on = entry.inputs.get("data") if entry and entry.stage == "finetune" else None
-    if entry is None or tuned_on is None or tuned_on.digest != work.records["data"].digest:
+    if entry is None or entry.stage != "finetune" or not _tuned_on(request.project, entry, config.data):
         return rows
     share = entry.requested["finetune"]["validation"]
     unseen = [row for row in rows if held_out(row, share)]
@@ -99,6 +101,21 @@ def _rows(request: Request, config: EvalConfig, model: models.ModelReference, wo
         )
     work.progress.say(f"{model.name} was fine-tuned on these data: scoring the {len(unseen):,} rows held out of that")
     return unseen
+
+
+def _tuned_on(project: Project, entry: Entry, data: str) -> bool:
+    """Whether the model was tuned on any of the files of `data`, under whatever name, alone or with others."""
+    now = text.files([data], project.root).listing(project.digests)
+    try:
+        then = Listing.parse(sources_path(project, entry.inputs["data"].digest).read_text())
+    except OSError:
+        return entry.inputs["data"].digest == now.digest
+    return bool(_contents(now) & _contents(then))
+
+
+def _contents(listing: Listing) -> set[str]:
+    """Digests of files; data sets without files have but a name."""
+    return {file.sha256 or file.name for file in listing.files}
 
 
 def summary(entry: Entry, directory: Path) -> Sequence[str]:

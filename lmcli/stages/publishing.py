@@ -29,6 +29,16 @@ def publish(outcome: Outcome, work: Work, tokenizer: Path, requested: Mapping[st
     return Made(report, outcome.plan.to_json())
 
 
+def open_run(work: Work) -> Path:
+    """Where the run of this artifact goes on; with `force` it begins anew, and what is there is moved aside."""
+    from lmcli.training.run import move_aside
+
+    directory = run_directory(work)
+    if work.force and directory.exists():
+        move_aside(directory)
+    return directory
+
+
 def run_directory(work: Work) -> Path:
     """Where the run of this artifact lives."""
     return work.root / "runs" / work.name

@@ -23,10 +23,10 @@ def assemble(request: Request) -> Stage:
     requested = {"model": dump(model), "train": dump(train)}
 
     def build(work: Work) -> Made:
-        from lmcli.stages.publishing import publish, run_directory
+        from lmcli.stages.publishing import open_run, publish
         from lmcli.training.pretrain import pretrain
 
-        directory = run_directory(work)
+        directory = open_run(work)
         outcome = pretrain(work.inputs["tokens"], model, train, directory, work.key, work.progress, work.started)
         return publish(outcome, work, work.inputs["tokenizer"], requested, "Pretrained from scratch.")
 

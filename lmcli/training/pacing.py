@@ -10,8 +10,8 @@ from lmcli.training.config import TrainConfig
 from lmcli.training.plan import Budget, Pace, Plan, Replan
 from lmcli.training.speed import Speed
 
-EVALUATION_SHARE = 0.06
-"""Of the time of training, at most this much goes into validation, unless that leaves fewer than 5 of them."""
+EVALUATION_SHARE = 0.08
+"""Of the time of training, at most this much goes into validations before the last one."""
 SAVE_SECONDS = 30.0
 """Work that a kill may cost when speed is known."""
 MARGIN = 0.01
@@ -45,8 +45,8 @@ def timed_pace(
 
 
 def _evaluations(steps: int, dear: float) -> int:
-    """Steps between validations that cost as much as `dear` steps: 20 in a run, or fewer, but not fewer than 5."""
-    return max(1, min(max(math.ceil(steps / 20), math.ceil(dear / EVALUATION_SHARE)), math.ceil(steps / 5)))
+    """Steps between validations that cost as much as `dear` steps: 20 in a run, fewer where they are dear."""
+    return max(1, min(max(math.ceil(steps / 20), math.ceil(dear / EVALUATION_SHARE)), steps))
 
 
 def replanned(budget: Budget, step: int, step_seconds: float, elapsed: float) -> Replan:

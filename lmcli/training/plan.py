@@ -100,6 +100,6 @@ class Timeline:
     def progress(self, step: float) -> float:
         """The share of the run that is done after `step`, in [0, 1]; continuous and rising, whatever was re-planned."""
         if self.replan is None or step <= self.replan.step:
-            return step / self.planned
+            return step / self.planned if self.planned else 1.0
         before = self.replan.step / self.planned
         return before + (1 - before) * (step - self.replan.step) / (self.replan.steps - self.replan.step)

@@ -54,11 +54,11 @@ class RunDirectory:
             return None
         try:
             values: dict[str, Any] = json.loads(self.file.read_bytes())
-            known = values["format"] == FORMAT
+            known = values["format"] == FORMAT and {"key", "plan", "replan"} <= values.keys()
         except (ValueError, KeyError, TypeError):
             raise ArtifactError(f"{self.file} is damaged", "train anew with --force") from None
         if not known:
-            raise ArtifactError(f"{self.file} has format {values['format']}", "use the lmcli that wrote it")
+            raise ArtifactError(f"{self.file} is of another lmcli, or damaged", "train anew with --force")
         return values
 
     def begin(self, plan: Plan) -> None:

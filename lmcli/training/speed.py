@@ -39,7 +39,8 @@ def measure(
         times = [_timed(lambda: stepper.step(1, batches, 0.0, lambda: None), now) for _ in range(2)]
         while now() + times[-1] < end and len(times) < 20:
             times.append(_timed(lambda: stepper.step(1, batches, 0.0, lambda: None), now))
-    validate = _timed(lambda: objective.evaluate(stepper.model, batches[0]), now)
+        stepper.model.eval()
+        validate = _timed(lambda: objective.evaluate(stepper.model, batches[0]), now)
     ordered = sorted(times[1:])
     return Speed(ordered[len(ordered) // 2] / count, validate / max(1, batches[0].count))
 

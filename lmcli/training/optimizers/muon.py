@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 class Muon:
     """Groups as in modded-nanogpt's simple recipe, rates tuned for a million weights and small batches."""
 
-    lr: Annotated[float, "peak learning rate of hidden matrices", Gt(0)] = 0.02
+    lr: Annotated[float, "peak learning rate of hidden matrices", Gt(0)] = 0.01
     momentum: Annotated[float, "memory of the gradient of hidden matrices", Ge(0), Lt(1)] = 0.95
     weight_decay: Annotated[float, "decay of hidden matrices, per unit of learning rate", Ge(0)] = 0.1
-    embedding_lr: Annotated[float, "peak learning rate of the embedding and the output layer", Gt(0)] = 5e-3
+    embedding_lr: Annotated[float, "peak learning rate of the embedding", Gt(0)] = 0.02
+    head_lr: Annotated[float, "peak learning rate of an output layer of its own", Gt(0)] = 0.02
     gain_lr: Annotated[float, "peak learning rate of gains and biases", Gt(0)] = 5e-3
     beta1: Annotated[float, "Adam's memory of the gradient", Ge(0), Lt(1)] = 0.8
     beta2: Annotated[float, "Adam's memory of the squared gradient", Ge(0), Lt(1)] = 0.95
@@ -34,12 +35,12 @@ class Muon:
 
         named = named_parameters(model)
         hidden = {name: p for name, p in named.items() if is_matrix(name, p)}
-        tables = {name: p for name, p in named.items() if name not in hidden and p.ndim >= 2}
+        heads = {name: p for name, p in named.items() if name == "head"}
+        tables = {name: p for name, p in named.items() if p.ndim >= 2 and name not in {**hidden, **heads}}
         gains = {name: p for name, p in named.items() if p.ndim < 2}
         shared = {"betas": (self.beta1, self.beta2), "eps": self.eps, "weight_decay": 0.0}
-        adam = Adam(
-            [{"named": tables, "lr": self.embedding_lr, **shared}, {"named": gains, "lr": self.gain_lr, **shared}]
-        )
+        rates = ((tables, self.embedding_lr), (heads, self.head_lr), (gains, self.gain_lr))
+        adam = Adam([{"named": group, "lr": lr, **shared} for group, lr in rates])
         return MuonWithAdam(OrthogonalMomentum(hidden, self.lr, self.momentum, self.weight_decay), adam)
 
 

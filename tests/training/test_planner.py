@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lmcli.config import decode
+from lmcli.errors import InputError
+from lmcli.models.config import ModelConfig
+from lmcli.models.device import Compute
+from lmcli.models.shape import flops_per_token, matmul_parameters, resolved_shape
+from lmcli.progress import Silent
+from lmcli.training import ladder, pacing
+from lmcli.training.config import TrainConfig
+from lmcli.training.layout import Layout
+from lmcli.training.plan import Plan, Replan, Timeline
+from lmcli.training.planner import MOST_EPOCHS, Corpus, plan_pretraining
+from lmcli.training.speed import Speed
+
+CPU = Compute("cpu", "float32", 2)
+DOCS = Corpus(train_tokens=600_000, validation_tokens=60_000, vocab_size=4096)
+
+
+class Machine:
+    """Computes so many floating point operations a second, and measures as the real one does, on its own clock."""
+
+    def __init__(self, flops: float) -> None:
+        self.flops = flops
+        self.time = 0.0
+        self.measured: list[float] = []
+
+    def elapsed(self) -> float:
+        return self.time
+
+    def measure(self, model: ModelConfig, layout: Layout, seconds: float) -> Speed:
+        shape = resolved_shape(model, DOCS.vocab_size)
+        speed = Speed(flops_per_token(shape, layout.context) / self.flops, 0.3 * flops_per_token(shape, 1) / self.flops)
+        self.time += max(seconds, 2 * speed.train * layout.tokens)
+        self.measured.append(seconds)
+        return speed
+
+
+def make(
+    corpus: Corpus = DOCS, machine: Machine | None = None, model: ModelConfig | None = None, **settings: Any
+) -> Plan:
+    machine = machine or Machine(100e9)
+    config = decode(TrainConfig, settings)
+    return plan_pretraining(corpus, model or ModelConfig(), config, CPU, machine.elapsed, machine.measure, Silent())
+
+
+def never(model: ModelConfig, layout: Layout, seconds: float) -> Speed:
+    raise AssertionError("a length in steps needs no measurement")
+
+
+def test_nothing_is_left_automatic() -> None:
+    plan = make(length="2m")
+    assert "auto" not in plan.to_json()["model"].values()
+    shape = resolved_shape(plan.model, DOCS.vocab_size)
+    assert shape.width % shape.heads == 0
+    assert plan.batching.tokens == plan.batching.rows * shape.context
+
+
+@pytest.mark.parametrize("flops", [5e9, 50e9, 500e9, 20e12])
+@pytest.mark.parametrize("length", ["1m", "5m", "1h"])
+def test_a_time_budget_is_filled_and_never_overrun(flops: float, length: str) -> None:
+    machine = Machine(flops)
+    plan = make(machine=machine, length=length)
+    assert plan.budget is not None
+    shape = resolved_shape(plan.model, DOCS.vocab_size)
+    step = flops_per_token(shape, shape.context) / flops * plan.batching.tokens
+    validation = 0.3 * flops_per_token(shape, 1) / flops * DOCS.validation_tokens
+    end = machine.time + plan.pace.steps * step + (plan.pace.steps - 1) // plan.pace.eval_every * validation
+    end += plan.budget.closing_seconds
+    assert end <= 1.02 * plan.budget.seconds
+    if plan.epochs < 0.95 * MOST_EPOCHS:
+        assert end >= 0.9 * plan.budget.seconds
+
+
+def test_measuring_takes_at_most_a_twentieth_of_the_budget() -> None:
+    machine = Machine(100e9)
+    make(machine=machine, length="2m")
+    assert 1 <= len(machine.measured) <= 2
+    assert sum(machine.measured) <= 0.05 * 120
+
+
+def test_more_time_gives_a_model_that_is_not_smaller() -> None:
+    sizes = [make(machine=Machine(100e9), length=length).parameters for length in ("20s", "2m", "20m", "2h")]
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[-1]
+
+
+def test_a_small_corpus_gets_a_small_model_and_not_endless_passes() -> None:
+    tiny = Corpus(train_tokens=7000, validation_tokens=900, vocab_size=640)
+    plan = make(tiny, length="5m")
+    assert plan.parameters < make(length="5m").parameters
+    assert plan.epochs <= MOST_EPOCHS * 1.1
+    assert plan.model.dropout == 0.2
+    assert plan.model.context is not None
+    assert plan.budget is not None
+    assert plan.budget.most_steps == plan.pace.steps
+
+
+@pytest.mark.parametrize(
+    ("length", "steps", "epochs"), [("500 steps", 500, None), ("0 steps", 0, 0.0), ("3 epochs", None, 3.0)]
+)
+def test_a_counted_length_is_taken_at_its_word(length: str, steps: int | None, epochs: float | None) -> None:
+    config = decode(TrainConfig, {"length": length})
+    plan = plan_pretraining(DOCS, ModelConfig(), config, CPU, lambda: 0.0, never, Silent())
+    assert plan.budget is None
+    assert steps is None or plan.pace.steps == steps
+    assert epochs is None or plan.epochs == pytest.approx(epochs, rel=0.01)
+
+
+def test_what_is_set_stays_and_the_rest_follows() -> None:
+    model = ModelConfig(width=96, depth=3, context=32, dropout=0.3, tie_embeddings=False)
+    plan = make(model=model, length="100 steps", batch_tokens=640, eval_every=7, save_every=9, micro_batch=4)
+    assert (plan.model.width, plan.model.depth, plan.model.context, plan.model.dropout) == (96, 3, 32, 0.3)
+    assert plan.model.tie_embeddings is False
+    assert plan.batching.rows, plan.batching.micro_rows == (20, 4)
+    assert (plan.pace.eval_every, plan.pace.save_every) == (7, 9)
+
+
+@pytest.mark.parametrize(
+    ("corpus", "model", "config", "message"),
+    [
+        (Corpus(1, 0, 50), ModelConfig(), {}, "has 1 tokens"),
+        (Corpus(100, 10, 50), ModelConfig(context=100), {}, r"100 tokens, fewer than one window .* = 100"),
+        (Corpus(100, 10, 50), ModelConfig(context=10), {"batch_tokens": 4096}, "batch_tokens = 4096 .* 100 tokens"),
+    ],
+)
+def test_a_corpus_that_is_too_short_is_refused_with_numbers(
+    corpus: Corpus, model: ModelConfig, config: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        make(corpus, model=model, length="10 steps", **config)
+
+
+@settings(deadline=None, max_examples=50)
+@given(tokens=st.integers(2, 10**7), validation=st.integers(0, 10**6), vocab=st.integers(2, 50_000))
+def test_every_corpus_gets_a_plan_that_it_can_fill(tokens: int, validation: int, vocab: int) -> None:
+    for length in ("30s", "20 steps", "1 epoch"):
+        plan = make(Corpus(tokens, validation, vocab), length=length)
+        assert plan.batching.tokens < tokens
+        assert 1 <= plan.batching.micro_rows <= plan.batching.rows
+        assert plan.pace.steps >= 1
+        assert plan.pace.eval_every >= 1
+
+
+def test_the_ladder_rises() -> None:
+    shapes = [resolved_shape(ladder.dials(ModelConfig(), rung, 128, 0.0), 4096) for rung in ladder.LADDER]
+    sizes = [matmul_parameters(shape) for shape in shapes]
+    assert sizes == sorted(sizes)
+    assert all(shape.head_dim == 64 for shape in shapes)
+
+
+@pytest.mark.parametrize(
+    ("width", "heads"), [(32, 1), (64, 1), (96, 1), (100, 1), (128, 2), (192, 3), (200, 2), (768, 12)]
+)
+def test_heads_divide_any_width(width: int, heads: int) -> None:
+    assert ladder.heads_for(width) == heads
+    assert width % (2 * heads) == 0
+
+
+@settings(deadline=None, max_examples=50)
+@given(planned=st.integers(2, 1000), at=st.floats(0.1, 0.9), steps=st.integers(1, 2000))
+def test_progress_rises_evenly_to_one_through_a_replan(planned: int, at: float, steps: int) -> None:
+    step = max(1, int(at * planned))
+    timeline = Timeline(planned, Replan(step, step + steps))
+    places = [timeline.progress(n) for n in range(timeline.steps + 1)]
+    assert places[0] == 0
+    assert places[-1] == pytest.approx(1)
+    assert places[step] == Timeline(planned).progress(step)
+    assert all(early < late for early, late in itertools.pairwise(places))
+
+
+@pytest.mark.parametrize(("step_seconds", "steps"), [(1.0, 40 + 57), (0.5, 40 + 115), (100.0, 41), (0.01, 300)])
+def test_a_replan_fills_what_is_left(step_seconds: float, steps: int) -> None:
+    speed = Speed(0.001, 0.0001)
+    budget = replace(pacing.budget_of(100.0, speed, 0, 0, most_steps=300), closing_seconds=1.0)
+    assert pacing.replanned(budget, 40, step_seconds, elapsed=40.4) == Replan(40, steps)
+
+
+def test_validations_are_rare_where_they_are_dear_but_never_absent() -> None:
+    config = TrainConfig()
+    assert pacing.fixed_pace(1000, 1000, 100, config).eval_every == 50
+    assert pacing.fixed_pace(1000, 1000, 10**6, config).eval_every == 1000
+    assert pacing.fixed_pace(3, 1000, 10**7, config).eval_every == 3
