@@ -46,11 +46,13 @@ def trained(directory: Path, kind: str) -> Tokenizer:
 
 
 def subject_of(tokenizer: Tokenizer, **changes: Any) -> Subject:
-    """A model of random weights; with an output layer of its own all its logits are equal."""
+    """A model of random weights; an output layer of its own is zero, so that all logits are equal."""
     shape = Shape(
         vocab_size=tokenizer.vocab_size, width=16, depth=1, heads=2, kv_heads=2, head_dim=8, ffn=32, context=16
     )
     model = Qwen3(dataclasses.replace(shape, **changes)).initialise(0).eval()
+    if not model.shape.tie_embeddings:
+        model.head_weight.data.zero_()
     return Subject(model, tokenizer, Compute("cpu", "float32", 1))
 
 
