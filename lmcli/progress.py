@@ -7,16 +7,20 @@ from typing import Protocol
 
 
 class Task(Protocol):
-    """One bar: `advance` by an amount in the task's unit, `describe` what is happening right now."""
+    """One bar: `advance` by an amount in the task's unit, `describe` what happens now, `resize` to another total."""
 
     def advance(self, amount: float = 1) -> None: ...
 
     def describe(self, text: str) -> None: ...
 
+    def resize(self, total: float) -> None: ...
+
 
 class Progress(Protocol):
-    def task(self, label: str, total: float | None = None, unit: str = "") -> AbstractContextManager[Task]:
-        """A piece of work; `total` and `advance` count in `unit` ("B", "docs", "steps"), None = not known."""
+    def task(
+        self, label: str, total: float | None = None, unit: str = "", done: float = 0
+    ) -> AbstractContextManager[Task]:
+        """A piece of work; `total`, `done` (earlier) and `advance` count in `unit` ("B", "steps"), None = not known."""
         ...
 
     def say(self, message: str) -> None:
@@ -33,11 +37,15 @@ class _SilentTask:
 
     def describe(self, text: str) -> None: ...
 
+    def resize(self, total: float) -> None: ...
+
 
 class Silent:
     """Progress for library callers and tests: draws and says nothing."""
 
-    def task(self, label: str, total: float | None = None, unit: str = "") -> AbstractContextManager[Task]:
+    def task(
+        self, label: str, total: float | None = None, unit: str = "", done: float = 0
+    ) -> AbstractContextManager[Task]:
         return nullcontext(_SilentTask())
 
     def say(self, message: str) -> None: ...

@@ -40,15 +40,19 @@ def make_bars() -> Progress:
 class Bar:
     """One bar in a set of bars."""
 
-    def __init__(self, bars: Progress, label: str, total: float | None, unit: str) -> None:
+    def __init__(self, bars: Progress, label: str, total: float | None, unit: str, done: float) -> None:
         self._bars = bars
         self._id = bars.add_task(label, total=total, unit=unit, text="")
+        bars.update(self._id, completed=done)
 
     def advance(self, amount: float = 1) -> None:
         self._bars.advance(self._id, amount)
 
     def describe(self, text: str) -> None:
         self._bars.update(self._id, text=text)
+
+    def resize(self, total: float) -> None:
+        self._bars.update(self._id, total=total)
 
     def close(self) -> None:
         self._bars.remove_task(self._id)

@@ -21,9 +21,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with the documented code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     has_stdout = sys.stdout is not None
-    # OpenMP's threads spin while they wait, which takes the cores from whatever else runs: with a second busy program on
-    # two cores training was ten times as slow. A short spin costs nothing when the machine is quiet, and has to be set
-    # before torch is imported (docs/performance.md).
+    # OpenMP's threads spin while they wait, which takes the cores from whatever else runs: beside a second busy program
+    # on two cores training was ten times as slow. A short spin costs little on a quiet machine (docs/performance.md);
+    # it has to be set before torch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     _prepare_streams()
     _install_signals()

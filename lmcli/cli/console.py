@@ -37,6 +37,7 @@ class Console:
         self.quiet = quiet
         self.verbose = verbose
         self._bars: Any = None
+        self._lines = 0
 
     def show(self, data: Mapping[str, Any], lines: Sequence[str], *, as_json: bool) -> None:
         if as_json:
@@ -67,25 +68,39 @@ class Console:
                 sys.stderr.flush()
 
     @contextmanager
-    def task(self, label: str, total: float | None = None, unit: str = "") -> Iterator[Task]:
+    def task(self, label: str, total: float | None = None, unit: str = "", done: float = 0) -> Iterator[Task]:
         if self.quiet:
             with Silent().task(label) as task:
                 yield task
         elif is_terminal(sys.stderr):
-            with self._bar(label, total, unit) as task:
+            with self._bar(label, total, unit, done) as task:
                 yield task
         else:
-            yield _Lines(self, label, total, unit)
+            with self._line_by_line(_Lines(self, label, total, unit, done)) as task:
+                yield task
 
     @contextmanager
-    def _bar(self, label: str, total: float | None, unit: str) -> Iterator[Task]:
+    def _line_by_line(self, task: Task) -> Iterator[Task]:
+        """Only the outermost task writes lines: what it is made of would say the same again."""
+        self._lines += 1
+        try:
+            if self._lines == 1:
+                yield task
+            else:
+                with Silent().task("") as silent:
+                    yield silent
+        finally:
+            self._lines -= 1
+
+    @contextmanager
+    def _bar(self, label: str, total: float | None, unit: str, done: float) -> Iterator[Task]:
         from lmcli.cli.bars import Bar, make_bars  # rich: only where a bar is drawn
 
         outermost = self._bars is None
         if outermost:
             self._bars = make_bars()
             self._bars.start()
-        bar = Bar(self._bars, label, total, unit)
+        bar = Bar(self._bars, label, total, unit, done)
         try:
             yield bar
         finally:
@@ -98,12 +113,12 @@ class Console:
 class _Lines:
     """Progress as whole lines every few seconds, for logs."""
 
-    def __init__(self, console: Console, label: str, total: float | None, unit: str) -> None:
+    def __init__(self, console: Console, label: str, total: float | None, unit: str, done: float) -> None:
         self._console = console
         self._label = label
         self._total = total
         self._unit = unit
-        self._done = 0.0
+        self._done = self._earlier = done
         self._text = ""
         self._started = self._shown = time.monotonic()
 
@@ -117,8 +132,11 @@ class _Lines:
     def describe(self, text: str) -> None:
         self._text = text
 
+    def resize(self, total: float) -> None:
+        self._total = total
+
     def _progress(self, now: float) -> str:
-        rate = self._done / (now - self._started)
+        rate = (self._done - self._earlier) / (now - self._started)
         parts = [f"{self._label}:"]
         if self._total:
             parts.append(f"{amount(self._done, self._unit)} of {amount(self._total, self._unit)}")

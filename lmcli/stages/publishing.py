@@ -20,7 +20,7 @@ def publish(outcome: Outcome, work: Work, tokenizer: Path, requested: Mapping[st
         "parameters": outcome.plan.parameters,
         "steps": outcome.steps,
         "tokens": outcome.tokens,
-        "epochs": outcome.plan.epochs,
+        "epochs": outcome.plan.epochs * outcome.steps / max(1, outcome.plan.pace.steps),
         "ending": outcome.ending,
         "elapsed": outcome.elapsed,
         "best": _row(work, outcome.best_step, outcome.best),

@@ -39,7 +39,12 @@ WEIGHTS_PER_TOKEN = 10.0
 """Weights for each different token, above which a shape learns the corpus by heart before it learns from it."""
 
 
-def dials(model: ModelConfig, rung: Rung, context: int, dropout: float) -> ModelConfig:
+TOKENS_TO_UNTIE = 80
+"""Tokens of the corpus for each word of the vocabulary, from which on an output layer of its own pays: on 2 MB of
+English with 130 it gained 0.035 bits per byte, on 0.2 MB with 38 it lost as much."""
+
+
+def dials(model: ModelConfig, rung: Rung, context: int, dropout: float, tie: bool) -> ModelConfig:
     """`model` with every `auto` taken from the rung; what was set stays, and the rest follows it."""
     width = rung.width if model.width == "auto" else model.width
     heads = heads_for(width) if model.heads == "auto" else model.heads
@@ -52,7 +57,7 @@ def dials(model: ModelConfig, rung: Rung, context: int, dropout: float) -> Model
         ffn=ffn_for(width) if model.ffn == "auto" else model.ffn,
         context=context if model.context == "auto" else model.context,
         dropout=dropout if model.dropout == "auto" else model.dropout,
-        tie_embeddings=True if model.tie_embeddings == "auto" else model.tie_embeddings,
+        tie_embeddings=tie if model.tie_embeddings == "auto" else model.tie_embeddings,
     )
 
 
@@ -66,11 +71,16 @@ def ffn_for(width: int) -> int:
     return max(64, round(width * 8 / 3 / 64) * 64)
 
 
-def choices(model: ModelConfig, vocab_size: int, context: int) -> dict[Rung, Shape]:
+def tied(train_tokens: int, vocab_size: int) -> bool:
+    """Whether the embedding is the output layer too."""
+    return train_tokens < TOKENS_TO_UNTIE * vocab_size
+
+
+def choices(model: ModelConfig, vocab_size: int, context: int, tie: bool) -> dict[Rung, Shape]:
     """The ladder as far as `model` leaves it open, smallest first."""
     found: dict[Rung, Shape] = {}
     for rung in LADDER:
-        shape = resolved_shape(dials(model, rung, context, 0.0), vocab_size)
+        shape = resolved_shape(dials(model, rung, context, 0.0, tie), vocab_size)
         if shape not in found.values():
             found[rung] = shape
     return found

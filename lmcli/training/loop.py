@@ -95,8 +95,8 @@ class _Loop:
             return self._state
         self._first = (self._state.step, self._clock.elapsed())
         self._model.train()
-        with self._progress.task("train", total=self._pace.steps, unit="steps") as task:
-            task.advance(self._planned_steps(self._state.step))
+        steps, done = self._run.timeline.steps, self._state.step
+        with self._progress.task("train", total=steps, unit="steps", done=done) as task:
             try:
                 self._work(task)
             except Interrupted as interrupted:
@@ -123,8 +123,8 @@ class _Loop:
                 self._end_without_steps()
                 return
             row = self._train_step()
-            task.advance(self._planned_steps(row["step"]) - self._planned_steps(row["step"] - 1))
             self._after_step(row, task)
+            task.advance()
 
     def _train_step(self) -> dict[str, Any]:
         self._interrupts.check()
@@ -169,7 +169,7 @@ class _Loop:
         if state.ending or step % self._pace.save_every == 0:
             self._save()
         if not state.ending:
-            self._replan_once()
+            self._replan_once(task)
 
     def _judge(self, state: State, figures: Figures) -> State:
         """Best so far, or one more validation without progress."""
@@ -199,9 +199,9 @@ class _Loop:
             if self._run.metrics.failure is not None and not had_failed:
                 self._progress.warn(f"metrics are not logged any more: {self._run.metrics.failure}; training goes on")
         validated = f", validation {state.last.bits_per_byte:.3f} bits/byte" if state.last else ""
-        task.describe(f"loss {row['loss']:.3f}{validated}")
+        task.describe(f"{row['tokens_per_second']:,.0f} tokens/s, loss {row['loss']:.3f}{validated}")
 
-    def _replan_once(self) -> None:
+    def _replan_once(self, task: Task) -> None:
         """At the start of the cooldown, fit the rest of the run to the time that is left; logged before it counts."""
         step, elapsed = self._state.step, self._clock.elapsed()
         if self._parts.replan is None or self._run.replan or step == self._first[0]:
@@ -210,6 +210,7 @@ class _Loop:
             return
         change = self._parts.replan(step, (elapsed - self._first[1]) / (step - self._first[0]), elapsed)
         self._run.log_replan(change)
+        task.resize(change.steps)
         if abs(change.steps - self._pace.steps) > 0.02 * self._pace.steps:
             self._progress.say(f"{change.steps} steps instead of {self._pace.steps} fit the time that is left")
 
@@ -240,9 +241,6 @@ class _Loop:
         """A run of 0 steps: its result is the model that it began with."""
         self._state = self._keep(replace(self._state, ending="steps"), None)
         self._save()
-
-    def _planned_steps(self, step: int) -> float:
-        return self._run.timeline.progress(step) * self._pace.steps
 
 
 def fill(model: nn.Module, saved: dict[str, Tensor]) -> None:

@@ -18,7 +18,7 @@ from lmcli.training.length import Length, parse_length
 from lmcli.training.plan import Batching, Budget, Pace, Plan
 from lmcli.training.speed import Speed
 
-MOST_EPOCHS = 40
+MOST_EPOCHS = 15
 """A time budget trains at most this many passes: what a small corpus teaches is learned by then."""
 PROBE_SHARE = 0.02
 """Of the budget, for each of at most two measurements."""
@@ -81,7 +81,8 @@ class _Planner:
     def __init__(self, corpus: Corpus, model: ModelConfig, train: TrainConfig, compute: Compute) -> None:
         self._corpus, self._model, self._train, self._compute = corpus, model, train, compute
         self._context = context_for(corpus.train_tokens, model.context)
-        self._shapes = ladder.choices(model, corpus.vocab_size, self._context)
+        self._tie = ladder.tied(corpus.train_tokens, corpus.vocab_size)
+        self._shapes = ladder.choices(model, corpus.vocab_size, self._context, self._tie)
 
     def counted(self, length: Length) -> Plan:
         """For steps or epochs."""
@@ -127,7 +128,7 @@ class _Planner:
         return layout_for(tokens_seen, self._corpus.train_tokens, self._context, self._train, self._compute.device)
 
     def _dials(self, rung: Rung, epochs: float) -> ModelConfig:
-        return ladder.dials(self._model, rung, self._context, dropout_for(epochs))
+        return ladder.dials(self._model, rung, self._context, dropout_for(epochs), self._tie)
 
     def _plan(self, rung: Rung, layout: Layout, pace: Pace, budget: Budget | None = None) -> Plan:
         epochs = pace.steps * layout.tokens / self._corpus.train_tokens

@@ -151,7 +151,7 @@ def test_every_corpus_gets_a_plan_that_it_can_fill(tokens: int, validation: int,
 
 
 def test_the_ladder_rises() -> None:
-    shapes = [resolved_shape(ladder.dials(ModelConfig(), rung, 128, 0.0), 4096) for rung in ladder.LADDER]
+    shapes = [resolved_shape(ladder.dials(ModelConfig(), rung, 128, 0.0, True), 4096) for rung in ladder.LADDER]
     sizes = [matmul_parameters(shape) for shape in shapes]
     assert sizes == sorted(sizes)
     assert all(shape.head_dim == 64 for shape in shapes)
