@@ -18,7 +18,7 @@ from lmcli.training.length import Length, parse_length
 from lmcli.training.plan import Batching, Budget, Pace, Plan
 from lmcli.training.speed import Speed
 
-MOST_EPOCHS = 15
+MOST_EPOCHS = 12
 """A time budget trains at most this many passes: what a small corpus teaches is learned by then."""
 PROBE_SHARE = 0.02
 """Of the budget, for each of at most two measurements."""

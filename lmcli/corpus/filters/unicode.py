@@ -34,18 +34,20 @@ class Unicode:
     def apply(self, text: str) -> str:
         from ftfy import fixes  # 0.1 s: not before a text is cleaned
 
-        if not text.isascii():
-            text = self._international(text)
-        return _CONTROL.sub("", fixes.remove_terminal_escapes(text))
+        ascii_only = text.isascii()
+        if not ascii_only:
+            text = self._decoded_again(text)
+        text = _CONTROL.sub("", fixes.remove_terminal_escapes(text))
+        # Last, for what stood on both sides of a control character may now be one letter.
+        return text if ascii_only or self.form == "none" else unicodedata.normalize(self.form, text)
 
-    def _international(self, text: str) -> str:
+    def _decoded_again(self, text: str) -> str:
         from ftfy import fixes
 
         if self.mojibake and _ONE_BYTE.search(text):
             # Line by line, as ftfy does: one wrong line says nothing about the others.
             text = "\n".join(map(_repaired, text.split("\n")))
-        text = fixes.fix_c1_controls(text)
-        return text if self.form == "none" else unicodedata.normalize(self.form, text)
+        return fixes.fix_c1_controls(text)
 
 
 def _repaired(line: str) -> str:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lmcli.config import decode
@@ -48,6 +48,7 @@ def test_forms_and_mojibake_are_settings() -> None:
         decode(Unicode, {"form": "NFX"}, "clean.filters")
 
 
+@example("a\x1b\u0301")
 @given(st.text(st.sampled_from("aé\u0301\x00\x1b[ \n’“你ａ")))
 @settings(deadline=None, max_examples=50)
 def test_twice_is_once(text: str) -> None:
