@@ -17,12 +17,12 @@ import hypothesis
 import pytest
 
 from lmcli.cli import boundary
+from tests import projects
 
 # In CI the same examples each time: a new counterexample is for the person who looks for one.
 hypothesis.settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
-from tests import projects
 
 
 @dataclass(frozen=True)
