@@ -47,7 +47,7 @@ class FinetuneConfig(ReadingConfig, TrainConfig):
     length: Annotated[
         str, 'how long to train: a time ("90s", "10m"), "500 steps" or "3 epochs"', Flag(), Predicate(is_length)
     ] = "3 epochs"
-    lr_scale: Annotated[float, "share of the optimizer's learning rates, for the weights are good already", Gt(0)] = 0.2
+    lr_scale: Annotated[float, "share of the optimizer's learning rates, for the weights are good already", Gt(0)] = 0.5
     schedule: Annotated[Any, "course of the learning rate", Owned(SCHEDULES, "linear")] = Linear()
     dropout: Annotated[float, "share of activations dropped in training", Flag(), Ge(0), Lt(1)] = 0.1
     early_stop: Annotated[

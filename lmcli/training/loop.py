@@ -197,7 +197,7 @@ class _Loop:
             had_failed = self._run.metrics.failure is not None
             self._run.metrics.append(row)
             if self._run.metrics.failure is not None and not had_failed:
-                self._progress.warn(f"metrics are not logged any more: {self._run.metrics.failure}; training goes on")
+                self._progress.warn(f"metrics.jsonl lacks rows: {self._run.metrics.failure}; training goes on")
         validated = f", validation {state.last.bits_per_byte:.3f} bits/byte" if state.last else ""
         task.describe(f"{row['tokens_per_second']:,.0f} tokens/s, loss {row['loss']:.3f}{validated}")
 

@@ -17,7 +17,7 @@ from lmcli.training.speed import Speed
 
 STEP_TOKENS = 2048
 """Trained tokens in an automatic step."""
-STEPS_WORTH = 100
+STEPS_WORTH = 200
 """A batch is as small as leaves about this many steps, where there are few rows."""
 MOST_EPOCHS = 10
 """A time budget trains at most this many passes."""
