@@ -130,7 +130,8 @@ def _choices(hint: Any) -> list[str]:
 
 
 def _typed(field: config.Field, value: Any) -> Any:
-    name = f"--{field.name.replace('_', '-')}"
+    names = field.flag.names if field.flag else ()
+    name = names[-1] if names else f"--{field.name.replace('_', '-')}"
     try:
         if isinstance(value, str) and field.type is not str:
             return config.parse(field.hint, value, name)
