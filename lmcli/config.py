@@ -16,7 +16,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin, get_type_hints
 
@@ -51,9 +51,13 @@ class Owned:
 
 @dataclass(frozen=True)
 class OwnedList:
-    """Marks a field that lists registry entries, each a name or a table {name = ..., further keys}."""
+    """Marks a field that lists registry entries, each a name or a table {name = ..., further keys}.
+
+    `expand` replaces shorthands in a list before it is decoded.
+    """
 
     registry: Registry
+    expand: Callable[[Sequence[Any]], Sequence[Any]] = list
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -158,7 +162,7 @@ def _entry(registry: Registry, name: Any, path: str) -> Any:
 def _decode_list(owned: OwnedList, value: Any, path: str) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple):
         raise ConfigError(f"{path} must be a list of names or tables, not {value!r}", key=path)
-    tables = [{"name": item} if isinstance(item, str) else item for item in value]
+    tables = [{"name": item} if isinstance(item, str) else item for item in owned.expand(value)]
     for table in tables:
         if not isinstance(table, Mapping) or "name" not in table:
             raise ConfigError(f"each entry of {path} is a name or a table with a name, not {table!r}", key=path)
@@ -237,8 +241,16 @@ def dump(config: Any) -> dict[str, Any]:
             value = _dump_owned(field.owned.registry, value)
         if field.owned_list:
             value = [_dump_owned(field.owned_list.registry, item) for item in value]
-        result[name] = list(value) if isinstance(value, tuple) else value
+        result[name] = _plain_value(value)
     return result
+
+
+def _plain_value(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dump(value)
+    if isinstance(value, Mapping):
+        return {key: _plain_value(item) for key, item in value.items()}
+    return [_plain_value(item) for item in value] if isinstance(value, tuple | list) else value
 
 
 def _dump_owned(registry: Registry, entry: Any) -> dict[str, Any]:

@@ -2,92 +2,77 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import gzip
 import json
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from lmcli.corpus.chain import Outcome, clean_chunk
+from lmcli.corpus.audit import LARGEST, Audit
+from lmcli.corpus.chain import Chain
+from lmcli.corpus.clusters import Edges
 from lmcli.corpus.config import CleanConfig
 from lmcli.corpus.documents import Document
-from lmcli.corpus.duplicates import Seen
-from lmcli.corpus.reading import read
+from lmcli.corpus.mapping import CHUNK, Mapped, map_sources
+from lmcli.corpus.merging import Row, Verdicts, decide, edges_of, join, largest_clusters, rows
+from lmcli.corpus.recipe import duplicates_of
 from lmcli.corpus.sources import Source
-from lmcli.corpus.tally import Tally
-from lmcli.corpus.workers import ordered_map
 from lmcli.errors import InputError
 from lmcli.progress import Progress
 from lmcli.project import durable
 
-CHUNK = 1_000_000  # characters that a worker gets at a time
-
 DATA = "data"
-REJECTED = "rejected.jsonl.gz"
+REJECTED = "rejected"
+REPORT = "report.json"
 
-
-@dataclass
-class CleanReport:
-    """What went in and what came of it: documents_in = documents_kept + the sum of `dropped`, exactly.
-
-    A long file counts as a document for each part of 4 million characters. `changed` counts documents by filter;
-    bytes are UTF-8 bytes of text.
-    """
-
-    documents_in: int = 0
-    documents_kept: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
-    changed: Counter[str] = field(default_factory=Counter)
-    reading: dict[str, Any] = field(default_factory=dict)
-
-    def report(self) -> dict[str, Any]:
-        """The counts as JSON values, sorted by name."""
-        return {
-            "documents_in": self.documents_in,
-            "documents_kept": self.documents_kept,
-            "bytes_in": self.bytes_in,
-            "bytes_out": self.bytes_out,
-            "dropped": dict(sorted(self.dropped.items())),
-            "changed": dict(sorted(self.changed.items())),
-            "reading": self.reading,
-        }
+_SCRATCH = ".scratch"
+_JOINED = ".joined"
 
 
 def clean(
     sources: Sequence[Source],
     config: CleanConfig,
+    chain: Chain,
     out: Path,
     *,
     workers: int,
     progress: Progress,
     chunk: int = CHUNK,
-) -> CleanReport:
-    """Write the cleaned documents to `out`/data and the dropped ones, with the reason, to `out`/rejected.jsonl.gz.
+) -> Audit:
+    """Write the cleaned documents to `out`/data, the dropped ones to `out`/rejected and the account to report.json.
 
-    The bytes written don't depend on the number of workers or the size of a chunk. `config` comes from `config.decode`,
-    which turns names of filters into filters. Raises InputError when nothing is left.
+    The bytes written don't depend on the number of workers or the size of a chunk. Raises InputError when nothing is
+    left.
     """
-    tally = Tally()
-    work = functools.partial(clean_chunk, config.filters, config.min_characters)
-    chunks = _chunks(read(sources, config, progress, tally), chunk)
     durable.mkdir(out)
-    report = CleanReport()
-    outcomes = ordered_map(work, chunks, workers)
-    with contextlib.closing(outcomes), contextlib.closing(_without_duplicates(outcomes, config, out)) as verdicts:
-        _write(verdicts, out, report)
-    report.dropped.update(tally.dropped)
-    report.documents_in += tally.dropped.total()
-    report.reading = tally.report()
-    if not report.documents_kept:
-        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(report.dropped.items()))
-        raise InputError(f"no text is left of {report.documents_in} documents ({reasons or 'all files are empty'})")
-    return report
+    scratch = out / _SCRATCH
+    mapped = map_sources(sources, config, chain, scratch, workers=workers, progress=progress, chunk=chunk)
+    audit = merge([mapped], config, out, progress)
+    durable.remove_tree(scratch)
+    return audit
+
+
+def merge(
+    shards: Sequence[Mapped], config: CleanConfig, out: Path, progress: Progress, edges: Sequence[Edges] | None = None
+) -> Audit:
+    """The corpus of all shards, in their order; `edges` are the pairs of every bucket, if they are known already."""
+    durable.mkdir(out)
+    joined = join(shards, out / _JOINED)
+    verdicts = decide(joined, duplicates_of(config), edges_of(joined) if edges is None else edges)
+    audit = _opened(shards)
+    clusters = largest_clusters(verdicts, LARGEST)
+    with progress.task("writing", total=len(verdicts.group), unit="documents") as task:
+        for row in _written(rows(joined, verdicts), verdicts, out):
+            task.advance()
+            _count(row, audit)
+            if row.place in clusters:
+                audit.cluster(clusters[row.place], row.id, row.text)
+    durable.remove_tree(out / _JOINED)
+    durable.write(out / REPORT, json.dumps(audit.report(), ensure_ascii=False, indent=1) + "\n")
+    durable.fsync_directory(out)
+    if not audit.documents_kept:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(audit.dropped.items()))
+        raise InputError(f"no text is left of {audit.documents_in} documents ({reasons or 'all files are empty'})")
+    return audit
 
 
 def read_clean(directory: Path) -> Iterator[Document]:
@@ -97,50 +82,47 @@ def read_clean(directory: Path) -> Iterator[Document]:
     return read_documents(directory / DATA)
 
 
-def _chunks(documents: Iterable[Document], size: int) -> Iterator[list[Document]]:
-    """Lists of documents with about `size` characters together; the parts of a long file get names of their own."""
-    waiting: list[Document] = []
-    characters, part = 0, 0
-    for document in documents:
-        part = part + 1 if part or not document.ends else 0
-        waiting.append(Document(f"{document.id}#{part}", document.text) if part else document)
-        part = 0 if document.ends else part
-        characters += len(document.text)
-        if characters >= size:
-            yield waiting
-            waiting, characters = [], 0
-    if waiting:
-        yield waiting
+def _opened(shards: Sequence[Mapped]) -> Audit:
+    """An account with what was counted before the duplicates were known."""
+    audit = Audit()
+    for account in (shard.account() for shard in shards):
+        audit.bytes_in += account["bytes_in"]
+        audit.changed.update(account["changed"])
+        audit.dropped.update(account["dropped"])
+        audit.documents_in += sum(account["dropped"].values())
+        _add(audit.reading, account["reading"])
+    return audit
 
 
-def _without_duplicates(
-    outcomes: Iterable[list[Outcome]], config: CleanConfig, out: Path
-) -> Generator[tuple[Outcome, str]]:
-    """Each outcome with the reason why its document is dropped, or "". Of equal texts the first is kept."""
-    with Seen(out) as seen:
-        for outcome in (outcome for chunk in outcomes for outcome in chunk):
-            repeated = config.duplicates == "exact" and not outcome.drop and not seen.add(outcome.digest)
-            yield outcome, "duplicate.exact" if repeated else outcome.drop
+def _add(total: dict[str, object], part: dict[str, object]) -> None:
+    """Adds up counts, and counts by name."""
+    for key, value in part.items():
+        before = total.get(key)
+        if isinstance(value, dict):
+            counts = Counter(before if isinstance(before, dict) else {}) + Counter(value)
+            total[key] = dict(sorted(counts.items()))
+        elif isinstance(value, int):
+            total[key] = (before if isinstance(before, int) else 0) + value
 
 
-def _write(verdicts: Iterable[tuple[Outcome, str]], out: Path, report: CleanReport) -> None:
-    from lmcli.corpus.parquet_files import DocumentWriter
+def _written(found: Iterator[Row], verdicts: Verdicts, out: Path) -> Iterator[Row]:
+    from lmcli.corpus import parquet_files as files
 
     with (
-        DocumentWriter(out / DATA) as kept,
-        durable.create(out / REJECTED) as raw,
-        gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as rejected,
+        files.RowWriter(out / DATA, files.DOCUMENTS) as kept,
+        files.RowWriter(out / REJECTED, files.REJECTED) as rejected,
     ):
-        for outcome, drop in verdicts:
-            report.documents_in += 1
-            report.bytes_in += outcome.bytes_in
-            report.changed.update(outcome.changed)
-            if drop:
-                report.dropped[drop] += 1
-                line = {"id": outcome.id, "reason": drop, "text": outcome.text}
-                rejected.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        for row in found:
+            if row.reason:
+                rejected.write((row.id, row.text, row.reason))
             else:
-                report.documents_kept += 1
-                report.bytes_out += len(outcome.text.encode())
-                kept.write(Document(outcome.id, outcome.text))
-    durable.fsync_directory(out)
+                kept.write((row.id, row.text, row.source, row.language, verdicts.group[row.place]))
+            yield row
+
+
+def _count(row: Row, audit: Audit) -> None:
+    if row.reason:
+        audit.drop(row.id, row.text, row.reason)
+    else:
+        audit.keep(row.text, len(row.text.encode()), row.source, row.language)
+        audit.changed.update(["lines.repeated"] if row.lines_removed else [])

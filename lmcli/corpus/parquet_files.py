@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,27 +15,39 @@ from lmcli.project import durable
 
 ROW_GROUP = 8 << 20  # bytes of text
 PART = 256 << 20  # bytes of text
+BATCH = 256  # rows
 
-SCHEMA = pa.schema([("id", pa.string()), ("text", pa.string())])
+_TEXT = [("id", pa.string()), ("text", pa.string())]
+_ORIGIN = [("source", pa.string()), ("language", pa.string())]
+
+DOCUMENTS = pa.schema([*_TEXT, *_ORIGIN, ("group", pa.uint64())])
+REJECTED = pa.schema([*_TEXT, ("reason", pa.string())])
+TEXTS = pa.schema([*_TEXT, ("drop", pa.string()), *_ORIGIN])
 
 
-class DocumentWriter:
-    """Writes documents to part-00000.parquet and so on below a new folder. The bytes depend on the documents only."""
+class RowWriter:
+    """Writes rows to part-00000.parquet and so on below a new folder. The bytes depend on the rows only.
 
-    def __init__(self, folder: Path) -> None:
+    The second column of the schema is the text, whose size decides when a row group or a part is full.
+    """
+
+    def __init__(self, folder: Path, schema: Any) -> None:
         self._folder = folder
+        self._schema = schema
         self._file = contextlib.ExitStack()
         self._writer: Any = None
-        self._waiting: list[Document] = []
+        self._waiting: list[Sequence[Any]] = []
         self._waiting_bytes = self._part_bytes = self._parts = 0
 
-    def __enter__(self) -> DocumentWriter:
+    def __enter__(self) -> RowWriter:
         durable.mkdir(self._folder)
         return self
 
-    def write(self, document: Document) -> None:
-        self._waiting.append(document)
-        self._waiting_bytes += len(document.text.encode())
+    def write(self, row: Sequence[Any]) -> None:
+        """Add a row: a value for each column of the schema."""
+        self._waiting.append(row)
+        text = row[1]
+        self._waiting_bytes += len(text) if text.isascii() else len(text.encode())
         if self._waiting_bytes >= ROW_GROUP:
             self._flush()
 
@@ -44,8 +56,9 @@ class DocumentWriter:
             return
         if self._writer is None:
             self._open()
-        columns = [[document.id for document in self._waiting], [document.text for document in self._waiting]]
-        self._writer.write_table(pa.table(columns, schema=SCHEMA), row_group_size=len(self._waiting))
+        values = zip(*self._waiting, strict=True)
+        columns = [pa.array(column, kind) for column, kind in zip(values, self._schema.types, strict=True)]
+        self._writer.write_table(pa.table(columns, schema=self._schema), row_group_size=len(self._waiting))
         self._part_bytes += self._waiting_bytes
         self._waiting, self._waiting_bytes = [], 0
         if self._part_bytes >= PART:
@@ -54,7 +67,7 @@ class DocumentWriter:
     def _open(self) -> None:
         path = self._folder / f"part-{self._parts:05d}.parquet"
         file = self._file.enter_context(durable.create(path))
-        self._writer = pq.ParquetWriter(file, SCHEMA, compression="zstd", use_dictionary=False)
+        self._writer = pq.ParquetWriter(file, self._schema, compression="zstd", use_dictionary=["source", "language"])
 
     def _close(self) -> None:
         if self._writer is not None:
@@ -73,16 +86,23 @@ class DocumentWriter:
         durable.fsync_directory(self._folder)
 
 
-def read_documents(folder: Path) -> Iterator[Document]:
-    """The documents of a cleaned corpus in order. Raises ArtifactError for what is missing or damaged."""
-    paths = sorted(folder.glob("part-*.parquet"))
-    if not paths:
-        raise ArtifactError(f"no cleaned text in {folder}", "make it with: lmcli clean")
-    for path in paths:
+def read_rows(folder: Path, columns: Sequence[str], hint: str) -> Iterator[tuple[Any, ...]]:
+    """The rows below a folder, in order, as tuples of these columns. Raises ArtifactError for what is damaged."""
+    for path in sorted(folder.glob("part-*.parquet")):
         try:
             with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(256, columns=["id", "text"], use_threads=False):
-                    for identity, text in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                        yield Document(identity, text)
+                for batch in file.iter_batches(BATCH, columns=list(columns), use_threads=False):
+                    yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
         except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError, OSError) as error:
-            raise ArtifactError(f"{path} is damaged: {error}", "make it again with: lmcli clean --force") from None
+            raise ArtifactError(f"{path} is damaged: {error}", hint) from None
+
+
+def read_documents(folder: Path) -> Iterator[Document]:
+    """The documents of a cleaned corpus in order. Raises ArtifactError for what is missing or damaged."""
+    if not any(folder.glob("part-*.parquet")):
+        raise ArtifactError(f"no cleaned text in {folder}", "make it with: lmcli clean")
+    columns = ("id", "text", "source", "language", "group")
+    for identity, text, source, language, group in read_rows(
+        folder, columns, "make it again with: lmcli clean --force"
+    ):
+        yield Document(identity, text, source=source, language=language, group=group)

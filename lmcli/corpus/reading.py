@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 from collections.abc import Iterator, Sequence
@@ -35,7 +36,7 @@ def read(sources: Sequence[Source], config: ReadingConfig, progress: Progress, t
                     tally.dropped["empty"] += 1
                     continue
                 tally.documents += document.ends
-                yield document
+                yield dataclasses.replace(document, source=source.mixture) if source.mixture else document
 
 
 def total_bytes(sources: Sequence[Source]) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lmcli.config import dump
@@ -10,35 +10,41 @@ from lmcli.corpus.config import CleanConfig
 from lmcli.project.config import ProjectConfig
 from lmcli.project.document import Document
 from lmcli.project.lock import Entry
-from lmcli.project.stage import Made, Stage, Work
-from lmcli.stages import text
+from lmcli.project.stage import Input, Made, Stage, Work
+from lmcli.stages import cleaning, text
 from lmcli.stages.kind import Kind, Request
 from lmcli.units import size
 
-REVISION = 1
+REVISION = 2
 
 
 def assemble(request: Request) -> Stage:
     config: CleanConfig = request.section("clean")
-    inputs = request.section("project").inputs
+    root = request.project.root
+    inputs = cleaning.inputs_of(config, request.section("project").inputs, request.own.overrides)
 
     def build(work: Work) -> Made:
-        from lmcli.corpus.cleaning import clean
-
-        sources = text.resolve(inputs, work.root)
-        report = clean(sources, config, work.out, workers=work.workers, progress=work.progress)
-        return Made(report.report())
+        audit = cleaning.build(config, inputs, work)
+        return Made({**audit.headline(), **cleaning.mixture_of(config)})
 
     return Stage(
         name=request.name,
         kind="clean",
         revision=REVISION,
         requested={"clean": dump(config)},
-        inputs={"corpus": text.files(inputs, request.project.root)},
+        inputs={"corpus": text.files(inputs, root), **_filter_inputs(config, root)},
         build=build,
         overrides=request.own.overrides,
         command="lmcli clean",
     )
+
+
+def _filter_inputs(config: CleanConfig, root: Path) -> Mapping[str, Input]:
+    """Files that filters read: what they say is a part of what the corpus is made from."""
+    from lmcli.corpus.recipe import filter_files
+
+    files = filter_files(config)
+    return {"filters": text.files(files, root)} if files else {}
 
 
 def wanted(document: Document) -> Sequence[str]:

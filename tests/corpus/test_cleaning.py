@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 import os
@@ -15,9 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmcli.config import decode
-from lmcli.corpus.cleaning import CleanReport, clean, read_clean
+from lmcli.corpus.audit import Audit
+from lmcli.corpus.cleaning import REJECTED, clean, read_clean
 from lmcli.corpus.config import CleanConfig
+from lmcli.corpus.parquet_files import read_rows
 from lmcli.corpus.readers import text as text_reader
+from lmcli.corpus.recipe import chain_of
 from lmcli.corpus.sources import resolve
 from lmcli.errors import ArtifactError, InputError
 from lmcli.progress import Silent
@@ -25,13 +27,15 @@ from lmcli.progress import Silent
 from .conftest import WriteFile
 
 
-def run(root: Path, out: Path, workers: int = 1, chunk: int = 1_000_000, **settings: Any) -> CleanReport:
+def run(root: Path, out: Path, workers: int = 1, chunk: int = 1_000_000, **settings: Any) -> Audit:
     config = decode(CleanConfig, settings)
-    return clean(resolve(["c"], root), config, out, workers=workers, progress=Silent(), chunk=chunk)
+    chain = chain_of(config, root)
+    return clean(resolve(["c"], root), config, chain, out, workers=workers, progress=Silent(), chunk=chunk)
 
 
 def rejected(out: Path) -> list[dict[str, str]]:
-    return [json.loads(line) for line in gzip.decompress((out / "rejected.jsonl.gz").read_bytes()).splitlines()]
+    columns = ("id", "reason", "text")
+    return [dict(zip(columns, row, strict=True)) for row in read_rows(out / REJECTED, columns, "")]
 
 
 def digest(folder: Path) -> str:
@@ -108,8 +112,10 @@ def test_locale_hash_seed_and_time_change_nothing(tmp_path: Path, write_file: Wr
         "import sys; from pathlib import Path; from lmcli.config import decode\n"
         "from lmcli.corpus.cleaning import clean; from lmcli.corpus.config import CleanConfig\n"
         "from lmcli.corpus.sources import resolve; from lmcli.progress import Silent\n"
+        "from lmcli.corpus.recipe import chain_of\n"
         "sources, out = resolve(['c'], Path(sys.argv[1])), Path(sys.argv[2])\n"
-        "clean(sources, decode(CleanConfig, {}), out, workers=1, progress=Silent())"
+        "config = decode(CleanConfig, {}); chain = chain_of(config, Path(sys.argv[1]))\n"
+        "clean(sources, config, chain, out, workers=1, progress=Silent())"
     )
     digests = set()
     for number, (locale, seed) in enumerate([("C", "0"), ("tr_TR.UTF-8", "random")]):
@@ -126,7 +132,7 @@ def test_the_result_is_plain_parquet(tmp_path: Path, write_file: WriteFile) -> N
     corpus(write_file, 40)
     run(tmp_path, tmp_path / "out")
     table = pq.read_table(tmp_path / "out" / "data")
-    assert table.column_names == ["id", "text"]
+    assert table.column_names == ["id", "text", "source", "language", "group"]
     assert table.column("text").to_pylist() == [document.text for document in read_clean(tmp_path / "out")]
 
 

@@ -7,16 +7,16 @@ import pytest
 
 from lmcli.corpus import parquet_files
 from lmcli.corpus.documents import Document
-from lmcli.corpus.parquet_files import DocumentWriter, read_documents
+from lmcli.corpus.parquet_files import DOCUMENTS, RowWriter, read_documents
 
 
 def test_row_groups_and_files_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet_files, "ROW_GROUP", 100)
     monkeypatch.setattr(parquet_files, "PART", 250)
-    documents = [Document(str(number), "你" * 10 + str(number)) for number in range(50)]
-    with DocumentWriter(tmp_path / "data") as writer:
+    documents = [Document(str(number), "你" * 10 + str(number), group=number) for number in range(50)]
+    with RowWriter(tmp_path / "data", DOCUMENTS) as writer:
         for document in documents:
-            writer.write(document)
+            writer.write((document.id, document.text, document.source, document.language, document.group))
     parts = sorted((tmp_path / "data").iterdir())
     assert [part.name for part in parts[:2]] == ["part-00000.parquet", "part-00001.parquet"]
     assert len(parts) > 3
@@ -27,6 +27,6 @@ def test_row_groups_and_files_are_bounded(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_an_error_on_the_way_is_not_hidden(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), DocumentWriter(tmp_path / "data") as writer:
-        writer.write(Document("a", "text"))
+    with pytest.raises(ZeroDivisionError), RowWriter(tmp_path / "data", DOCUMENTS) as writer:
+        writer.write(("a", "text", "", "", 1))
         raise ZeroDivisionError

@@ -1,0 +1,132 @@
+"""The library calls behind `clean`, whole or in shards."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lmcli.config import dump
+from lmcli.corpus.config import CleanConfig
+from lmcli.errors import ConfigError, UsageError
+from lmcli.project import durable
+from lmcli.project.config import ProjectConfig
+from lmcli.project.project import Project
+from lmcli.project.settings import Given, resolve
+from lmcli.project.stage import Work
+
+if TYPE_CHECKING:
+    from lmcli.corpus.audit import Audit
+    from lmcli.corpus.chain import Chain
+    from lmcli.corpus.shards import Job
+    from lmcli.corpus.sources import Source
+
+
+def inputs_of(config: CleanConfig, project: Sequence[str], overrides: Mapping[str, Any]) -> tuple[str, ...]:
+    """What is read: the named sources of a mixture, else the inputs of the project."""
+    if not config.sources:
+        return tuple(project)
+    if "project.inputs" in overrides:
+        raise UsageError("[clean.sources] names what is read, so the command takes no input", "edit lmcli.toml")
+    return tuple(item for source in config.sources.values() for item in source.inputs)
+
+
+def mixture_of(config: CleanConfig) -> dict[str, Any]:
+    """The wanted parts of the training tokens, for those who encode the corpus; nothing where none are wanted."""
+    if config.sources and config.languages:
+        raise ConfigError("clean.sources and clean.languages can't both decide the mixture", "keep one of them")
+    if config.sources:
+        by, shares = "source", {name: source.weight for name, source in config.sources.items()}
+    elif config.languages:
+        by, shares = "language", dict(config.languages)
+    else:
+        return {}
+    return {"mixture": {"by": by, "shares": shares, "max_repeats": config.max_repeats}}
+
+
+def build(config: CleanConfig, inputs: Sequence[str], work: Work) -> Audit:
+    """Clean what the stage reads into its directory; shards that are complete already are merged instead."""
+    from lmcli.corpus.cleaning import clean, merge
+
+    sources = sources_of(config, inputs, work.root)
+    chain = chain_of(config, work.root)
+    if job := _complete(config, sources, chain, work.root):
+        work.progress.say(f"merging {job.count} shards")
+        return merge(job.shards(), config, work.out, work.progress, job.edges())
+    return clean(sources, config, chain, work.out, workers=work.workers, progress=work.progress)
+
+
+def chain_of(config: CleanConfig, root: Path) -> Chain:
+    from lmcli.corpus import recipe
+
+    return recipe.chain_of(config, root)
+
+
+def sources_of(config: CleanConfig, inputs: Sequence[str], root: Path) -> tuple[Source, ...]:
+    """The sources, in order, each with the name of its part of the mixture. A file can't be in two parts."""
+    from lmcli.corpus.sources import resolve as find
+
+    if not config.sources:
+        return find(inputs, root)
+    found: dict[str, Source] = {}
+    for name, source in config.sources.items():
+        for item in find(source.inputs, root):
+            if item.label in found:
+                both = f"clean.sources.{found[item.label].mixture} and clean.sources.{name}"
+                raise ConfigError(f"{item.label} is in {both}", "name each file in one source")
+            found[item.label] = replace(item, mixture=name)
+    return tuple(found[label] for label in sorted(found))
+
+
+def job(project: Project, given: Given, count: int) -> Job:
+    """The cleaning that the command line and lmcli.toml ask for, in `count` shards."""
+    tables = {"project": ProjectConfig, "clean": CleanConfig}
+    resolved = resolve(tables, project.document, given.only(tables))
+    config: CleanConfig = resolved.sections["clean"]
+    inputs = inputs_of(config, resolved.sections["project"].inputs, resolved.overrides)
+    sources = sources_of(config, inputs, project.root)
+    return _job(config, sources, chain_of(config, project.root), project.root, count)
+
+
+def shards_found(project: Project, given: Given) -> int | None:
+    """Into how many shards this corpus was cut, judging by those that are there."""
+    from lmcli.corpus.shards import count_in
+
+    return count_in(job(project, given, 1).folder)
+
+
+def forget(project: Project, given: Given) -> None:
+    """Remove the shards of a corpus that is published."""
+    durable.remove_tree(job(project, given, 1).folder)
+
+
+def _complete(config: CleanConfig, sources: Sequence[Source], chain: Chain, root: Path) -> Job | None:
+    from lmcli.corpus.shards import count_in
+
+    folder = _folder(config, sources, root)
+    count = count_in(folder)
+    found = _job(config, sources, chain, root, count) if count else None
+    return found if found and not found.missing() else None
+
+
+def _job(config: CleanConfig, sources: Sequence[Source], chain: Chain, root: Path, count: int) -> Job:
+    from lmcli.corpus.shards import Job
+
+    return Job(tuple(sources), config, chain, _folder(config, sources, root), count)
+
+
+def _folder(config: CleanConfig, sources: Sequence[Source], root: Path) -> Path:
+    """runs/clean/KEY: another folder for other settings and for files that were written to since."""
+    files = [(source.label, source.mixture, *_state(source.path)) for source in sources]
+    key = hashlib.sha256(json.dumps([dump(config), files]).encode()).hexdigest()
+    return root / "runs" / "clean" / key[:16]
+
+
+def _state(path: Path | None) -> tuple[int, int]:
+    if path is None:
+        return 0, 0
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
