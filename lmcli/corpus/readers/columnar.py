@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from lmcli.corpus.arrow import pa, pq
-from lmcli.corpus.compression import open_regular
+from lmcli.corpus.compression import open_unchanged
 from lmcli.corpus.records import Record
 from lmcli.errors import InputError
 
@@ -20,7 +20,7 @@ BATCH = 256  # rows
 def parquet_records(source: Source, reading: Reading, keys: tuple[str, ...]) -> Iterator[Record]:
     """A record for each row."""
     assert source.path is not None
-    with open_regular(source.path) as stream, _readable(source):
+    with open_unchanged(source.path) as stream, _readable(source):
         file = pq.ParquetFile(stream)
         columns = _columns(file.schema_arrow, source, keys)
         yield from _records(file.iter_batches(BATCH, columns=columns, use_threads=False))
@@ -30,7 +30,7 @@ def parquet_records(source: Source, reading: Reading, keys: tuple[str, ...]) -> 
 def arrow_records(source: Source, reading: Reading, keys: tuple[str, ...]) -> Iterator[Record]:
     """A record for each row of an IPC stream (as `datasets` caches it) or IPC file."""
     assert source.path is not None
-    with open_regular(source.path) as stream, _readable(source):
+    with open_unchanged(source.path) as stream, _readable(source):
         batches, schema = _ipc(stream)
         columns = _columns(schema, source, keys)
         yield from _records(batch.select(columns) for batch in batches)
