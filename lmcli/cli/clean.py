@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from lmcli.cli.arguments import Inputs, Workers
 from lmcli.cli.options import command
 from lmcli.cli.session import Session, Shown
@@ -13,15 +17,25 @@ def clean(
     session: Session,
     inputs: Inputs = None,
     workers: Workers = 0,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N", help="Clean part I (from 0) of N only; /N and auto ask the array job's environment."
+        ),
+    ] = None,
+    merge: Annotated[bool, typer.Option("--merge", help="Join the shards, which must all be there.")] = False,
 ) -> Shown:
-    """Repair, strip, normalise and deduplicate text; every drop and every change is counted with its reason.
+    """Repair, filter and deduplicate text; every drop and every change is counted with its reason.
 
     \b
-    lmcli clean                     the inputs that lmcli.toml names
-    lmcli clean books/ 'web/*.gz'   other inputs
-    lmcli clean --duplicates keep
+    lmcli clean                             the inputs that lmcli.toml names
+    lmcli clean books/ 'web/*.gz'           other inputs
+    lmcli clean --preset web --dry-run      what would be dropped and why, on a sample
+    lmcli clean --shard 2/7                 one task of seven; then, once: lmcli clean --merge
     """
-    from lmcli.cli.making import made_or_planned
+    from lmcli.cli import cleaning
 
     given = session.given(project__inputs=[session.place(item) for item in inputs or ()])
-    return made_or_planned(session, {"clean": "clean"}, given, workers=workers)
+    if shard:
+        return cleaning.write_shard(session, given, shard, workers)
+    return cleaning.whole(session, given, workers, merge=merge)
