@@ -47,10 +47,12 @@ def _plain_chunks(path: Path, advance: Advance) -> Iterator[bytes]:
     descriptor, before = _open(path)
     try:
         left = before.st_size
-        while chunk := os.read(descriptor, min(CHUNK, max(left, 0) + 1)):
+        while chunk := os.read(descriptor, min(CHUNK, max(left, 1))):
             left -= len(chunk)
             advance(len(chunk))
             yield chunk
+            if not left:
+                break
         _refuse_changed(path, before, os.fstat(descriptor))
     finally:
         os.close(descriptor)

@@ -41,7 +41,7 @@ class ReadingConfig:
     ] = "auto"
     render: Annotated[
         Literal["no", "chat"],
-        "rows with messages, conversations, prompt and completion, or instruction and output: chat makes a text of them",
+        "rows of messages, conversations, prompt and completion, instruction and output: chat makes texts of them",
         Flag(),
     ] = "no"
 

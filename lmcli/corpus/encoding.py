@@ -27,12 +27,49 @@ _BYTE_ORDER_MARKS = (
 )
 
 
+# What files begin with that are no text at all, though a suffix may say so; tar has its name further back.
+_PACKED = {
+    b"\x1f\x8b": "gzip (.gz)",
+    b"\x28\xb5\x2f\xfd": "zstd (.zst)",
+    b"\xfd7zXZ\x00": "xz (.xz)",
+    b"BZh": "bzip2 (.bz2)",
+    b"PK\x03\x04": "a zip archive",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!\x1a\x07": "a rar archive",
+    b"PAR1": "parquet (.parquet)",
+    b"ARROW1\x00\x00": "arrow (.arrow)",
+    b"%PDF-": "a PDF file",
+}
+_TAR = slice(257, 262), b"ustar"
+
+
 @dataclass(frozen=True)
 class Encoding:
     """How a file is decoded, and how many bytes of byte-order mark it begins with."""
 
     name: str
     mark_bytes: int = 0
+
+
+def plain_text(data: bytes, wanted: str) -> str | None:
+    """The text of a whole file without more ado, if it can be nothing but UTF-8; None where `choose` has to look."""
+    if wanted not in ("auto", "utf-8") or b"\x00" in data or data.startswith(codecs.BOM_UTF8):
+        return None
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def refuse_packed(head: bytes, label: str) -> None:
+    """Raises InputError for a file that is an archive or the like and has the name of a text."""
+    found = next((kind for magic, kind in _PACKED.items() if head.startswith(magic)), None)
+    place, magic = _TAR
+    if head[place] == magic:
+        found = "a tar archive"
+    if found and (b"\x00" in head or plain_text(head, "utf-8") is None):
+        hint = "give it the suffix of its format" if "(" in found else "unpack it and name what was in it"
+        raise InputError(f"{label} is no text but {found}", hint)
 
 
 def choose(head: bytes, complete: bool, wanted: str, label: str) -> Encoding:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from lmcli.corpus.compression import Advance, chunks
 from lmcli.corpus.config import ReadingConfig
 from lmcli.corpus.documents import Document
-from lmcli.corpus.encoding import HEAD, MARK, choose, decode
+from lmcli.corpus.encoding import HEAD, MARK, choose, decode, plain_text, refuse_packed
 from lmcli.corpus.readers import READERS, RECORDS
 from lmcli.corpus.records import documents
 from lmcli.corpus.sources import Source
@@ -72,6 +72,11 @@ class Reading:
         start = b"".join(head)
         if not start:
             return
+        if len(start) < HEAD and (text := plain_text(start, self.config.encoding)) is not None:
+            self.tally.encodings["utf-8"] += 1
+            yield text
+            return
+        refuse_packed(start, source.label)
         encoding = choose(start, len(start) < HEAD, self.config.encoding, source.label)
         self.tally.encodings[encoding.name] += 1
         strict = self.config.encoding_errors == "strict"
@@ -87,6 +92,9 @@ class Reading:
                 return None
             self.tally.replaced += text.count(MARK)
             text = text.replace(MARK, "\ufffd")
-        text, count = _SURROGATE.subn("\ufffd", text)
-        self.tally.surrogates += count
+        try:
+            text.encode()  # ten times as fast as looking for surrogates, which are rare
+        except UnicodeEncodeError:
+            text, count = _SURROGATE.subn("\ufffd", text)
+            self.tally.surrogates += count
         return text

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lmcli.corpus import rendering
 from lmcli.corpus.documents import Document
 from lmcli.corpus.readers import RECORDS
 from lmcli.errors import InputError
 
 if TYPE_CHECKING:
+    from lmcli.corpus.config import ReadingConfig
     from lmcli.corpus.reading import Reading
     from lmcli.corpus.sources import Source
 
 TEXT_KEYS = ("text", "content", "document", "body", "article", "sentence")
+SHOWN = 24  # columns that a message names
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """Row `number` (a line of a text file, else a count from 1): its value, or the problem why there is none."""
 
     number: int
@@ -39,9 +41,13 @@ class BadRows:
     rows: int = 0
     bad: int = 0
     examples: list[str] = field(default_factory=list)
+    hint: str = "correct these rows, name the column with --text-key, or allow --max-bad-rows"
 
-    def add(self, number: int, problem: str) -> None:
+    def add(self, number: int, problem: str, value: Any = None) -> None:
+        """Count a bad row; its `value`, if it has one, may tell what to do about it."""
         self.bad += 1
+        if isinstance(value, Mapping) and rendering.is_chat(value):
+            self.hint = rendering.HINT
         if len(self.examples) < 5:
             self.examples.append(f"{self.label}:{number}: {problem}")
 
@@ -49,7 +55,7 @@ class BadRows:
         """Raises InputError, with the first five and the count, when there are more than tolerated."""
         if self.bad > self.tolerance * self.rows:
             message = "; ".join(self.examples) + f" ({self.bad} of {self.rows} rows are bad)"
-            raise InputError(message, "correct these rows, name the column with --text-key, or allow --max-bad-rows")
+            raise InputError(message, self.hint)
 
 
 def text_keys(config_key: str) -> tuple[str, ...]:
@@ -59,20 +65,28 @@ def text_keys(config_key: str) -> tuple[str, ...]:
 
 def pick(value: Any, keys: tuple[str, ...]) -> str:
     """The string under the first of `keys` that the row has. Raises BadRowError."""
-    if not isinstance(value, Mapping):
+    if type(value) is not dict and not isinstance(value, Mapping):
         raise BadRowError("not an object with keys")
-    key = next((key for key in keys if key in value), None)
-    if key is None:
-        wanted = " or ".join(keys)
-        raise BadRowError(f"no key {wanted} (keys: {', '.join(map(str, list(value)[:8]))})")
-    text = value[key]
-    if not isinstance(text, str):
-        raise BadRowError(f"{key} is {_kind(text)}, not a string")
-    return text
+    for key in keys:
+        if key in value:
+            text = value[key]
+            if not isinstance(text, str):
+                raise BadRowError(f"{key} is {_kind(text)}, not a string")
+            return text
+    wanted = " or ".join(keys)
+    raise BadRowError(f"no key {wanted} (keys: {', '.join(map(str, list(value)[:8]))})")
 
 
 def _kind(value: Any) -> str:
     return "null" if value is None else f"a {type(value).__name__}"
+
+
+def no_column(place: str, wanted: Iterable[str], columns: list[str]) -> InputError:
+    """What to say about a table that has none of the wanted columns."""
+    more = f" and {len(columns) - SHOWN} more" if len(columns) > SHOWN else ""
+    message = f"{place}: no column {' or '.join(wanted)} (columns: {', '.join(columns[:SHOWN])}{more})"
+    hint = rendering.HINT if rendering.is_chat(columns) else "say which one holds the text with --text-key"
+    return InputError(message, hint)
 
 
 def usable(source: Source, reading: Reading, keys: tuple[str, ...]) -> Iterator[tuple[Record, BadRows]]:
@@ -92,11 +106,31 @@ def usable(source: Source, reading: Reading, keys: tuple[str, ...]) -> Iterator[
 def documents(source: Source, reading: Reading) -> Iterator[Document]:
     """A document for each row."""
     keys = text_keys(reading.config.text_key)
-    for record, bad in usable(source, reading, keys):
+    for record, bad in usable(source, reading, wanted_keys(reading.config)):
         try:
-            text = reading.settle(pick(record.value, keys))
+            text = reading.settle("".join(prompted(record.value, keys, reading.config)))
         except BadRowError as error:
-            bad.add(record.number, str(error))
+            bad.add(record.number, str(error), record.value)
             continue
         if text is not None:
             yield Document(f"{source.label}:{record.number}", text)
+
+
+def wanted_keys(config: ReadingConfig) -> tuple[str, ...]:
+    """The columns that `prompted` may look at."""
+    return text_keys(config.text_key) if config.render == "no" else (*text_keys(config.text_key), *rendering.KEYS)
+
+
+def prompted(value: Any, keys: tuple[str, ...], config: ReadingConfig) -> tuple[str, str]:
+    """What is asked and what is answered in a row, when rows are rendered; else "" and its text. Raises BadRowError.
+
+    A row that has a text under a key that the user named is that text, whatever else it has.
+    """
+    if config.render == "no" or not isinstance(value, Mapping) or not rendering.is_chat(value):
+        return "", pick(value, keys)
+    if config.text_key != "auto" and isinstance(value.get(config.text_key), str):
+        return "", pick(value, keys)
+    try:
+        return rendering.render(value)
+    except rendering.NotRenderedError as error:
+        raise BadRowError(str(error)) from None

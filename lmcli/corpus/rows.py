@@ -10,7 +10,7 @@ import xxhash
 from lmcli.corpus.config import ReadingConfig
 from lmcli.corpus.readers import RECORDS
 from lmcli.corpus.reading import Reading, total_bytes
-from lmcli.corpus.records import BadRowError, Record, pick, text_keys, usable
+from lmcli.corpus.records import BadRowError, Record, pick, prompted, text_keys, usable, wanted_keys
 from lmcli.corpus.sources import Source
 from lmcli.corpus.tally import Tally
 from lmcli.errors import InputError
@@ -29,6 +29,7 @@ class Row:
 def read_rows(sources: Sequence[Source], config: ReadingConfig, progress: Progress, tally: Tally) -> Iterator[Row]:
     """The rows of the sources, in order: keys `prompt` and `completion`, or a text under `config.text_key`.
 
+    With `config.render` a conversation is one too: what leads to its last answer, and that.
     Rows with an empty completion are left out and counted. Raises InputError, naming file and line, for bad rows, and
     for files that have no rows.
     """
@@ -70,18 +71,20 @@ def _signatures(source: Source, reading: Reading) -> Iterator[Row]:
 
 def _records(source: Source, reading: Reading) -> Iterator[Row]:
     keys = text_keys(reading.config.text_key)
-    for record, bad in usable(source, reading, ("prompt", "completion", *keys)):
+    for record, bad in usable(source, reading, ("prompt", "completion", *wanted_keys(reading.config))):
         try:
-            prompt, completion = (reading.settle(text) for text in _pair(record, keys))
+            prompt, completion = (reading.settle(text) for text in _pair(record, keys, reading.config))
         except BadRowError as error:
-            bad.add(record.number, str(error))
+            bad.add(record.number, str(error), record.value)
             continue
         if prompt is not None and completion is not None:
             yield Row(f"{source.label}:{record.number}", prompt, completion)
 
 
-def _pair(record: Record, keys: tuple[str, ...]) -> tuple[str, str]:
+def _pair(record: Record, keys: tuple[str, ...], config: ReadingConfig) -> tuple[str, str]:
     value = record.value
+    if config.render != "no":
+        return prompted(value, keys, config)
     if isinstance(value, Mapping) and ("prompt" in value or "completion" in value):
         return pick(value, ("prompt",)), pick(value, ("completion",))
     try:

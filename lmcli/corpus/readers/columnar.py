@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmcli.corpus.arrow import pa, pq
 from lmcli.corpus.compression import open_unchanged
-from lmcli.corpus.records import Record
+from lmcli.corpus.records import Record, no_column
 from lmcli.errors import InputError
 
 if TYPE_CHECKING:
@@ -64,9 +64,7 @@ def _ipc(stream: Any) -> tuple[Iterable[Any], Any]:
 def _columns(schema: Any, source: Source, keys: tuple[str, ...]) -> list[str]:
     columns = [name for name in schema.names if name in keys]
     if not columns:
-        shown = ", ".join(schema.names[:12])
-        message = f"{source.label}: no column {' or '.join(keys)} (columns: {shown})"
-        raise InputError(message, "say which one holds the text with --text-key")
+        raise no_column(source.label, keys, schema.names)
     return columns
 
 

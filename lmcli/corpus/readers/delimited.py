@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from lmcli.corpus.readers.jsonl import lines
-from lmcli.corpus.records import Record
+from lmcli.corpus.records import Record, no_column
 from lmcli.errors import InputError
 
 if TYPE_CHECKING:
@@ -55,8 +55,7 @@ def _records(rows: Any, source: Source, keys: tuple[str, ...]) -> Iterator[Recor
 
 def _check_header(header: list[str], source: Source, keys: tuple[str, ...]) -> None:
     if not set(keys) & set(header):
-        message = f"{source.label}:1: no column {' or '.join(keys)} (columns: {', '.join(header[:12])})"
-        raise InputError(message, "the first line names the columns; say which one with --text-key")
+        raise no_column(f"{source.label}:1", keys, header)
     if len(set(header)) < len(header):
         raise InputError(f"{source.label}:1: two columns have the same name: {', '.join(header[:12])}")
 
