@@ -12,6 +12,7 @@ READERS = Registry(
         "txt": "lmcli.corpus.readers.text:read",
         "md": "lmcli.corpus.readers.text:read",
         "html": "lmcli.corpus.readers.text:read",
+        "warc": "lmcli.corpus.readers.warc:read",
         "pydoc": "lmcli.corpus.readers.pydoc:read",
     },
 )
@@ -44,6 +45,8 @@ SUFFIXES = {
     ".tsv": "tsv",
     ".parquet": "parquet",
     ".arrow": "arrow",
+    ".warc": "warc",
+    ".wet": "warc",
 }
 
 
