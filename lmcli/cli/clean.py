@@ -35,7 +35,7 @@ def clean(
     """
     from lmcli.cli import cleaning
 
-    given = session.given(project__inputs=[session.place(item) for item in inputs or ()])
+    given = session.given(project__inputs=session.inputs(inputs))
     if shard:
         return cleaning.write_shard(session, given, shard, workers)
     return cleaning.whole(session, given, workers, merge=merge)

@@ -19,9 +19,8 @@ def evaluate_model(session: Session, data: str | None, name: str | None) -> Show
     from lmcli.stages.gates import check
 
     model = str(session.flags.get("eval.model", ""))
-    given = session.given(
-        eval__data=session.place(data) if data else None, eval__model=session.place(model) if model else None
-    )
+    data = session.inputs([data])[0] if data else None
+    given = session.given(eval__data=data, eval__model=session.place(model) if model else None)
     chosen = name or default_name(data, model)
     targets = {chosen: "eval"}
     if session.dry_run:

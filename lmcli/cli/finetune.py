@@ -36,8 +36,9 @@ def finetune(
     from lmcli.cli.making import made_or_planned
 
     base = session.flags.get("finetune.base")
+    data = session.inputs(data)
     given = session.given(
-        finetune__data=tuple(session.place(item) for item in data),
+        finetune__data=tuple(data),
         finetune__base=session.place(str(base)) if base else None,
         finetune__length=one_length(budget, steps, epochs),
     )

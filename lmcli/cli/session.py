@@ -46,8 +46,20 @@ class Session:
     def console(self) -> Console:
         return Console(quiet=self.quiet, verbose=self.verbose)
 
+    def inputs(self, items: Sequence[str] | None) -> list[str]:
+        """What a command is to read, as the project states it; standard input is kept as a file first."""
+        return [self.standard_input if item == "-" else self.place(item) for item in items or ()]
+
+    @cached_property
+    def standard_input(self) -> str:
+        from lmcli.cli.piped import kept
+
+        return kept(self)
+
     def place(self, path: str) -> str:
         """A path that was given where the command runs, as the project states it; names that are no path stay."""
+        if path.startswith(("hf:./", "hf:../")):
+            return self._local_data_set(path)
         found = self.folder / path
         is_pattern = bool(set("*?[") & set(path))
         if path == "-" or path.partition(":")[0] in ("pydoc", "hf") or not (found.exists() or is_pattern):
@@ -56,6 +68,11 @@ class Session:
         slash = "/" if path.endswith("/") else ""
         inside = absolute.is_relative_to(self.root)
         return (absolute.relative_to(self.root).as_posix() if inside else str(absolute)) + slash
+
+    def _local_data_set(self, path: str) -> str:
+        name, colon, split = path.removeprefix("hf:").partition(":")
+        place = self.place(name)
+        return f"hf:{'' if place.startswith(('.', '/')) else './'}{place}{colon}{split}"
 
     @property
     def root(self) -> Path:

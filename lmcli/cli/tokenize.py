@@ -32,6 +32,6 @@ def tokenize(
     """
     from lmcli.cli.making import made_or_planned
 
-    given = session.given(project__inputs=[session.place(item) for item in inputs or ()])
+    given = session.given(project__inputs=session.inputs(inputs))
     targets = {"tokenizer": "tokenizer", "tokens": "tokens"}
     return made_or_planned(session, targets, given, workers=workers, force=["tokenizer"] if retrain else [])

@@ -32,13 +32,15 @@ Advance = Callable[[float], None]
 _UNREADABLE = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.ENAMETOOLONG}
 
 
-def chunks(path: Path, advance: Advance = lambda amount: None) -> Iterator[bytes]:
+def chunks(path: Path, advance: Advance = lambda amount: None, *, packing: str | None = None) -> Iterator[bytes]:
     """The unpacked bytes of a file, about a megabyte at a time; `advance` is told of each byte read from the disk.
+
+    `packing` is one of SUFFIXES where the name of the file doesn't end in it.
 
     Raises InputError, naming the path, for what is no regular file, can't be read, is damaged, cut short, grows beyond
     all measure, or changes while it is read.
     """
-    suffix = path.suffix.lower()
+    suffix = packing or path.suffix.lower()
     return _unpacked_chunks(path, suffix, advance) if suffix in SUFFIXES else _plain_chunks(path, advance)
 
 

@@ -97,7 +97,7 @@ class _Finder:
         folder = os.path.join(self.root, name)  # noqa: PTH118
         if not stat.S_ISDIR(_status(folder).st_mode):
             raise InputError(f"{item}: {folder} is no folder", "name a file without hf:")
-        return Source(item, None, "hf", Path(folder))
+        return Source(item, None, "hf", folder=Path(folder))
 
     def _matches(self, pattern: str) -> list[Source]:
         """The files of a glob; "*.log" names a suffix, so its matches count as named, those of "*" and "**" don't."""

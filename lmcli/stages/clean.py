@@ -32,7 +32,7 @@ def assemble(request: Request) -> Stage:
         kind="clean",
         revision=REVISION,
         requested={"clean": dump(config)},
-        inputs={"corpus": text.files(inputs, root), **_filter_inputs(config, root)},
+        inputs={"corpus": text.files(inputs, root, config.format), **_filter_inputs(config, root)},
         build=build,
         overrides=request.own.overrides,
         command="lmcli clean",

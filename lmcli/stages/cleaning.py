@@ -70,10 +70,10 @@ def sources_of(config: CleanConfig, inputs: Sequence[str], root: Path) -> tuple[
     from lmcli.corpus.sources import resolve as find
 
     if not config.sources:
-        return find(inputs, root)
+        return find(inputs, root, config.format)
     found: dict[str, Source] = {}
     for name, source in config.sources.items():
-        for item in find(source.inputs, root):
+        for item in find(source.inputs, root, config.format):
             if item.label in found:
                 both = f"clean.sources.{found[item.label].mixture} and clean.sources.{name}"
                 raise ConfigError(f"{item.label} is in {both}", "name each file in one source")

@@ -30,7 +30,7 @@ def assemble(request: Request) -> Stage:
     model = models.reference(request, config.model)
     inputs: dict[str, Input] = {"model": model.input}
     if config.data:
-        inputs["data"] = text.files([config.data], request.project.root)
+        inputs["data"] = text.files([config.data], request.project.root, config.format)
     else:
         inputs["tokens"] = Artifact("tokens")
 
@@ -70,7 +70,7 @@ def _measure(request: Request, config: EvalConfig, model: models.ModelReference,
     if not config.data:
         stream = TokenStream.open(work.inputs["tokens"], "validation")
         return measuring.measure_stream(subject, stream, config, work.progress)
-    sources = text.resolve([config.data], work.root)
+    sources = text.resolve([config.data], work.root, config.format)
     rows = _rows(request, config, model, work)
     if rows is not None:
         return measuring.measure_rows(subject, rows, config, work.progress)
@@ -83,7 +83,7 @@ def _rows(request: Request, config: EvalConfig, model: models.ModelReference, wo
     from lmcli.corpus.rows import held_out, read_rows
     from lmcli.corpus.tally import Tally
 
-    sources = text.resolve([config.data], work.root)
+    sources = text.resolve([config.data], work.root, config.format)
     if not all(source.reader in RECORDS or source.reader == "signatures" for source in sources):
         return None
     rows = list(read_rows(sources, config, work.progress, Tally()))

@@ -17,7 +17,7 @@ def assemble(request: Request) -> Stage:
     config: FinetuneConfig = request.section(f"finetune.{request.name}")
     base = models.reference(request, config.base)
     root = request.project.root
-    inputs: dict[str, Input] = {"base": base.input, "data": text.files(config.data, root)}
+    inputs: dict[str, Input] = {"base": base.input, "data": text.files(config.data, root, config.format)}
 
     requested = {"finetune": dump(config)}
 
@@ -31,7 +31,7 @@ def assemble(request: Request) -> Stage:
 
         directory = base.directory(work, "base")
         model, tokenizer = load_model(directory, dropout=config.dropout), Tokenizer.load(directory)
-        rows = read_rows(text.resolve(config.data, work.root), config, work.progress, Tally())
+        rows = read_rows(text.resolve(config.data, work.root, config.format), config, work.progress, Tally())
         run, key = open_run(work), work.key
         tuned = finetune(model, tokenizer, rows, config, run, key, work.progress, work.started)
         about = f"Fine-tuned from {base.label(work, 'base')}."

@@ -63,5 +63,5 @@ def _documents(request: Request, work: Work, config: TokensConfig) -> Callable[[
     if "clean" in work.inputs:
         directory = work.inputs["clean"]
         return lambda: read_clean(directory)
-    sources = text.resolve(request.section("project").inputs, work.root)
+    sources = text.resolve(request.section("project").inputs, work.root, config.format)
     return lambda: read(sources, config, work.progress, Tally())

@@ -13,19 +13,21 @@ if TYPE_CHECKING:
     from lmcli.corpus.sources import Source
 
 
-def files(inputs: Sequence[str], root: Path) -> Files:
+def files(inputs: Sequence[str], root: Path, format: str = "auto") -> Files:
     """The inputs as files whose digests are compared; they are looked for only then."""
 
     def find() -> list[tuple[str, Path | None]]:
-        return [(source.label, source.path) for source in resolve(inputs, root)]
+        from lmcli.corpus.sources import files_behind
+
+        return [file for source in resolve(inputs, root, format) for file in files_behind(source)]
 
     return Files(find)
 
 
-def resolve(inputs: Sequence[str], root: Path) -> tuple[Source, ...]:
+def resolve(inputs: Sequence[str], root: Path, format: str = "auto") -> tuple[Source, ...]:
     from lmcli.corpus.sources import resolve as find_sources
 
-    return find_sources(inputs, root)
+    return find_sources(inputs, root, format)
 
 
 def text_input(request: Request) -> dict[str, Input]:
@@ -33,7 +35,7 @@ def text_input(request: Request) -> dict[str, Input]:
     inputs = request.section("project").inputs
     if reads_clean(request):
         return {"clean": Artifact("clean")}
-    return {"corpus": files(inputs, request.project.root)}
+    return {"corpus": files(inputs, request.project.root, request.section("tokens").format)}
 
 
 def reads_clean(request: Request) -> bool:

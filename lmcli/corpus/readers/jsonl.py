@@ -17,7 +17,7 @@ _SPACES = " \t\r"
 
 def records(source: Source, reading: Reading, keys: tuple[str, ...]) -> Iterator[Record]:
     """A record for each line that isn't blank."""
-    decoder = strict_decoder()
+    decoder: Any = strict_decoder()
     for number, line in enumerate(lines(reading.text(source)), 1):
         try:
             value, end = decoder.scan_once(line, 0)  # half the time of `decode`, which is asked when this fails
