@@ -13,7 +13,10 @@ from lmcli.corpus.config import ReadingConfig
 @section
 class TokenizerConfig:
     kind: Annotated[
-        str, "bpe (byte-level, any language, loses nothing) or char (each character of the corpus is a token)", Flag()
+        str,
+        "bpe (byte-level, any language, loses nothing), unigram (byte-level too; pieces chosen by likelihood), "
+        "char (each character of the corpus is a token), word (words and marks) or wordpiece (as BERT has them)",
+        Flag(),
     ] = "bpe"
     vocab_size: Annotated[
         Literal["auto"] | Annotated[int, Ge(1), Le(1_000_000)],
@@ -26,6 +29,48 @@ class TokenizerConfig:
         Ge(1),
         Le(2_000_000_000),  # tokenizers counts pairs in 32 bits
     ] = 100_000_000
+    pattern: Annotated[
+        Literal["qwen2", "gpt2", "gpt4", "zh", "code"],
+        "how bpe and unigram cut text before they join pieces: qwen2 (digits alone), gpt2 (numbers whole), gpt4 "
+        "(digits in twos), zh (Chinese in pieces of at most 4 characters), code (indentation together, identifiers "
+        "cut where the case changes)",
+        Flag(),
+    ] = "qwen2"
+    min_frequency: Annotated[
+        int, "how often a piece or word has to occur to become a token (not for char)", Flag(), Ge(1)
+    ] = 2
+    lowercase: Annotated[
+        bool, "wordpiece: lower case, and letters without their accents, as in bert-uncased", Flag()
+    ] = False
+    special_tokens: Annotated[
+        tuple[str, ...],
+        "further special tokens, as <|im_start|>; their ids follow those of the end and pad tokens",
+        Flag("--special-token"),
+    ] = ()
+    reserved: Annotated[
+        int, "number of nameless special tokens, <|reserved_0|> and so on, for later use", Flag(), Ge(0), Le(65_536)
+    ] = 0
+    chat_template: Annotated[
+        Literal["auto", "chatml", "plain", "none"],
+        "how messages become text: chatml, plain (role and colon), none; auto is chatml where its tokens are special",
+        Flag(),
+    ] = "auto"
+    source: Annotated[
+        str,
+        "take the tokenizer of this Hugging Face directory, or this tokenizer.json, instead of training one",
+        Flag("--from"),
+    ] = ""
+    add_tokens: Annotated[
+        str,
+        "add the tokens in this file, one a line, to the vocabulary; where a model exists, to a copy of it named grown",
+        Flag(),
+    ] = ""
+
+
+@section
+class GrowConfig:
+    model: Annotated[str, "the model to grow: an artifact or a Hugging Face directory; empty is the default model"] = ""
+    add_tokens: Annotated[str, "file of tokens to add, one a line"] = ""
 
 
 @section

@@ -97,7 +97,7 @@ def _tiktoken(tokenizer: Tokenizer, reference: Encoder) -> Callable[[str], Ids]:
     table = byte_of_character()
     vocab: dict[str, int] = tokenizer.document["model"]["vocab"]
     ranks = {bytes(table[sign] for sign in token): place for token, place in vocab.items()}
-    native = tiktoken.Encoding("corpus", pat_str=PATTERN, mergeable_ranks=ranks, special_tokens={})
+    native = tiktoken.Encoding("corpus", pat_str=tokenizer.pattern or PATTERN, mergeable_ranks=ranks, special_tokens={})
 
     def encode(text: str) -> Ids:
         if has_long_whitespace(text):  # its regex engine gives up on some 100,000 characters of white space

@@ -1,4 +1,4 @@
-"""Qwen2's pre-tokenization (llama.cpp and others know it by name), and where a text may be cut without changing it."""
+"""Where a long text may be cut without changing its tokens, and the bytes that a byte-level vocabulary stands for."""
 
 from __future__ import annotations
 
@@ -6,36 +6,31 @@ import functools
 import re
 from collections.abc import Iterator
 
-PATTERN = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
-    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
+from lmcli.tokens.patterns import DEFAULT, PATTERNS, specification
 
-SPECIFICATION = {
-    "type": "Sequence",
-    "pretokenizers": [
-        {"type": "Split", "pattern": {"Regex": PATTERN}, "behavior": "Isolated", "invert": False},
-        {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False},
-    ],
-}
+PATTERN = PATTERNS[DEFAULT].regex
+SPECIFICATION = specification(PATTERN)
 
 SEGMENT = 1 << 17
 WHITESPACE_LIMIT = 1 << 20
 
-_BOUNDARY = re.compile(r"\S(?= )|[\r\n](?=\S)|[^\W\d_](?=[，。、！？；：])")
+_BOUNDARY = PATTERNS[DEFAULT].boundary
 
 
-def segments(text: str, size: int = SEGMENT) -> Iterator[str]:
+def segments(
+    text: str, size: int = SEGMENT, boundary: re.Pattern[str] = _BOUNDARY, longest: int | None = None
+) -> Iterator[str]:
     """Cut a long text into parts whose tokens, joined, are the tokens of the whole text.
 
-    No alternative of PATTERN matches across, or looks beyond, a place between a sign and a following space, a line
-    end and a following sign, or a letter and a following Chinese punctuation mark. Without such a place the text stays
-    whole, but for runs of more than a million white-space characters: no regex engine in use can match those.
+    `boundary` matches just before the places where that holds (see `patterns`). Without such a place the text stays
+    whole, but for runs of more than a million white-space characters: no regex engine in use can match those. Where
+    `longest` is given, a part is cut after so many characters in any case, and a word of that length with it.
     """
     start = 0
     while len(text) - start > size:
-        boundary = _BOUNDARY.search(text, start + size - 1)
-        end = boundary.end() if boundary else len(text)
+        limit = len(text) if longest is None else min(len(text), start + longest)
+        found = boundary.search(text, start + size - 1, limit + 1)
+        end = found.end() if found else limit
         end = _end_of_whitespace(text, start, end)
         yield text[start:end]
         start = end

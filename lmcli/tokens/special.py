@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from lmcli.errors import ConfigError
+
 END = "<|endoftext|>"
 PAD = "<|pad|>"
 SPECIAL = (END, PAD)
@@ -9,3 +13,19 @@ SPECIAL = (END, PAD)
 UNKNOWN = (
     "\N{REPLACEMENT CHARACTER}"  # Unicode's own sign for a character that can't be represented; not a special token
 )
+
+
+def special_tokens(named: Sequence[str], reserved: int) -> tuple[str, ...]:
+    """All special tokens in the order of their ids: end, pad, the `named` ones, then `reserved` nameless ones.
+
+    ConfigError for an empty name and for one that is given twice; the end and pad tokens may be named again.
+    """
+    added = [name for name in named if name not in SPECIAL]
+    added += [f"<|reserved_{place}|>" for place in range(reserved)]
+    for place, name in enumerate(added):
+        if not name.strip():
+            raise ConfigError("tokenizer.special_tokens: a special token has no name", key="tokenizer.special_tokens")
+        if name in added[:place]:
+            message = f"tokenizer.special_tokens: {name} is there twice"
+            raise ConfigError(message, "`reserved` adds <|reserved_0|> and so on", "tokenizer.special_tokens")
+    return (*SPECIAL, *added)

@@ -17,10 +17,13 @@ import tokenizers
 
 from lmcli.errors import ArtifactError
 from lmcli.tokens import endings, schema
-from lmcli.tokens.pretokenization import SEGMENT, SPECIFICATION, byte_of_character, segments
+from lmcli.tokens.boundaries import boundary_of
+from lmcli.tokens.patterns import pattern_of
+from lmcli.tokens.pretokenization import SEGMENT, byte_of_character, segments
 from lmcli.tokens.special import UNKNOWN
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_LONGEST_PART = 1 << 20  # characters, for kinds whose memory grows with the length of a word
 _BYTE_TOKEN = re.compile("<0x[0-9A-F]{2}>")
 
 
@@ -28,7 +31,8 @@ class Tokenizer:
     """Text to ids and back. Special tokens are never made from text: a document that spells one keeps it as text.
 
     `end_id` ends a document, `pad_id` fills batches, `unknown_id` is None where every text can be encoded.
-    `unit` is "bytes" or "characters" for a tokenizer trained here, which knows each token's bytes, else None.
+    `unit` is "bytes" or "characters" for plain byte-level BPE and for characters, which know each token's bytes, else
+    None. `pattern` is the regular expression by which a byte-level tokenizer cuts text, where it is one of `patterns`.
     """
 
     def __init__(self, path: Path, document: dict[str, Any]) -> None:
@@ -45,6 +49,8 @@ class Tokenizer:
         self.pad_id: int = ids.get(endings.pad(path.parent, ids) or end, self.end_id)
         self.unknown_id: int | None = ids.get(document["model"].get("unk_token") or "")
         self.unit = _unit(document)
+        self.pattern = _pattern(document)
+        self._boundary = boundary_of(document)
 
     @classmethod
     def load(cls, directory: Path) -> Tokenizer:
@@ -69,12 +75,15 @@ class Tokenizer:
         return [self.encode(text) for text in texts]
 
     def parts(self, text: str) -> Iterator[str]:
-        """Parts of a long text that can be encoded on their own, with the same ids; the whole text where unknown."""
-        if self.unit == "bytes":
-            return segments(text)
+        """Parts of a long text that can be encoded on their own, with the same ids; the whole text where unknown.
+
+        Words of more than a million characters are cut, except for byte-level BPE.
+        """
         if self.unit == "characters":
             return (text[start : start + SEGMENT] for start in range(0, max(1, len(text)), SEGMENT))
-        return iter((text,))
+        if self._boundary is None:
+            return iter((text,))
+        return segments(text, SEGMENT, self._boundary, None if self.unit == "bytes" else _LONGEST_PART)
 
     def encode_part(self, text: str) -> list[int]:
         """The ids of a text that is no longer cut, by the `tokenizers` library: the reference for every faster way."""
@@ -122,7 +131,7 @@ class Tokenizer:
 
 
 def _unit(document: dict[str, Any]) -> Literal["bytes", "characters"] | None:
-    """What the structure tells: plain byte-level BPE over Qwen2's pre-tokenization, or characters; None for others."""
+    """What the structure tells: plain byte-level BPE over one of `patterns`, or characters; None for others."""
     model, decoder = document["model"], (document.get("decoder") or {}).get("type")
     odd = (
         document.get("normalizer"),
@@ -133,15 +142,16 @@ def _unit(document: dict[str, Any]) -> Literal["bytes", "characters"] | None:
     if model.get("type") != "BPE" or any(odd):
         return None
     pre_tokenizer = document.get("pre_tokenizer")
-    if (
-        pre_tokenizer == SPECIFICATION
-        and decoder == "ByteLevel"
-        and byte_of_character().keys() <= model["vocab"].keys()
-    ):
+    if pattern_of(pre_tokenizer) and decoder == "ByteLevel" and byte_of_character().keys() <= model["vocab"].keys():
         return "bytes"
     characters = not model["merges"] and all(len(token) == 1 for token in model["vocab"])
     plain = pre_tokenizer is None and decoder == "Fuse" and model.get("unk_token") == UNKNOWN
     return "characters" if characters and plain and UNKNOWN in model["vocab"] else None
+
+
+def _pattern(document: dict[str, Any]) -> str | None:
+    found = pattern_of(document.get("pre_tokenizer"))
+    return found.regex if found and not document.get("normalizer") else None
 
 
 def _byte_level(token: str) -> bytes:

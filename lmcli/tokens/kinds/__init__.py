@@ -8,6 +8,9 @@ KINDS = Registry(
     "tokenizer kind",
     {
         "bpe": "lmcli.tokens.kinds.bpe:train",
+        "unigram": "lmcli.tokens.kinds.unigram:train",
         "char": "lmcli.tokens.kinds.char:train",
+        "word": "lmcli.tokens.kinds.word:train",
+        "wordpiece": "lmcli.tokens.kinds.wordpiece:train",
     },
 )
