@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from pydoc_data.topics import topics
+from typing import Any
 
 import pytest
 
@@ -40,9 +41,11 @@ def text() -> str:
     return corpus()
 
 
-def trained(texts: Iterable[str], out: Path, kind: str = "bpe", vocab_size: int | str = "auto") -> Tokenizer:
+def trained(
+    texts: Iterable[str], out: Path, kind: str = "bpe", vocab_size: int | str = "auto", **settings: Any
+) -> Tokenizer:
     texts = list(texts)
-    config = TokenizerConfig(kind=kind, vocab_size=vocab_size)
+    config = TokenizerConfig(kind=kind, vocab_size=vocab_size, **settings)
     train_tokenizer(texts, sum(len(text.encode()) for text in texts), config, out, Silent())
     return Tokenizer.load(out)
 

@@ -41,12 +41,14 @@ def train(texts: Iterable[str], size: int, config: TokenizerConfig, progress: Pr
     learner = Tokenizer(models.WordLevel())
     learner.pre_tokenizer = _words()
     trainer = trainers.WordLevelTrainer(
-        vocab_size=wanted, min_frequency=config.min_frequency, special_tokens=ALWAYS, show_progress=False
+        vocab_size=wanted, min_frequency=config.min_frequency, special_tokens=[], show_progress=False
     )
     with progress.task("count words", total=size, unit="B") as task:
         sample = TrainingSample(texts, size, config.sample_bytes, task)
         learner.train_from_iterator(sample, trainer)
-    vocab = learner.get_vocab(with_added_tokens=False)
+    learned = learner.get_vocab(with_added_tokens=False)
+    tokens = dict.fromkeys([*ALWAYS, *sorted(learned, key=learned.__getitem__)])
+    vocab = {token: place for place, token in enumerate(list(tokens)[:wanted])}
     backend = Tokenizer(models.WordLevel(vocab=vocab, unk_token=UNKNOWN))
     backend.pre_tokenizer = _words()
     backend.decoder = decoders.Fuse()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import accumulate
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
@@ -36,7 +37,8 @@ def train(texts: Iterable[str], size: int, config: TokenizerConfig, progress: Pr
     The vocabulary is U+FFFD for what is unknown, the characters, those inside of words with ##, then pieces in the
     order in which they were learned. ConfigError for a vocabulary that can't hold the characters.
     """
-    wanted = wanted_size(config, automatic_vocab_size(size), 128, "characters")
+    fixed = len(_vocabulary(_ascii(config), []))
+    wanted = wanted_size(config, automatic_vocab_size(size), fixed, f"{fixed} characters of ASCII")
     learner = _prepared(Tokenizer(models.BPE()), config)
     start = pre_tokenizers.Metaspace(replacement=_START, prepend_scheme="always", split=False)
     learner.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.BertPreTokenizer(), start])
@@ -50,7 +52,8 @@ def train(texts: Iterable[str], size: int, config: TokenizerConfig, progress: Pr
         sample = TrainingSample(texts, size, config.sample_bytes, task)
         learner.train_from_iterator(sample, trainer)
     common = Counter(sign for text in sample.probe for sign in learner.normalizer.normalize_str(text))
-    vocab = _renamed(learner.get_vocab(with_added_tokens=False), wanted, common)
+    learned = learner.get_vocab(with_added_tokens=False)
+    vocab = _renamed(learned, wanted, _ascii(config), common)
     model = models.WordPiece(
         vocab=vocab, unk_token=UNKNOWN, max_input_chars_per_word=LONGEST_WORD, continuing_subword_prefix=INSIDE
     )
@@ -67,16 +70,28 @@ def _prepared(backend: Tokenizer, config: TokenizerConfig) -> Tokenizer:
     return backend
 
 
-def _renamed(learned: dict[str, int], wanted: int, common: Mapping[str, int]) -> dict[str, int]:
+def _ascii(config: TokenizerConfig) -> list[str]:
+    """The characters that every vocabulary has, so that no mark, digit or unaccented letter is ever unknown."""
+    signs = [chr(code) for code in range(0x21, 0x7F)]
+    return [sign for sign in signs if not (config.lowercase and sign.isupper())]
+
+
+def _renamed(learned: dict[str, int], wanted: int, always: list[str], common: Mapping[str, int]) -> dict[str, int]:
     """The first `wanted` WordPiece tokens that BPE's tokens, from the first merge on, stand for.
 
-    Characters fill half of them at most, the most `common` first.
+    Characters other than `always` fill half of them at most, the most `common` first.
     """
     order = sorted(learned, key=learned.__getitem__)
-    characters = [token for token in order if len(token) == 1 and token != _START]
-    characters = sorted(sorted(characters, key=lambda sign: (-common.get(sign, 0), sign))[: max(1, wanted // 2)])
+    others = [token for token in order if len(token) == 1 and token not in {_START, *always}]
+    room = (wanted - len(_vocabulary(always, []))) // 2
+    others.sort(key=lambda sign: (-common.get(sign, 0), sign))
+    sizes = accumulate(1 if _ALONE.fullmatch(sign) else 2 for sign in others)
+    others = [sign for sign, size in zip(others, sizes, strict=True) if size <= room]
+    tokens = _vocabulary(sorted([*always, *others]), [token for token in order if len(token) > 1])
+    return {token: place for place, token in enumerate(tokens[:wanted])}
+
+
+def _vocabulary(characters: list[str], merged: list[str]) -> list[str]:
     inside = [f"{INSIDE}{sign}" for sign in characters if not _ALONE.fullmatch(sign)]
-    merged = [token for token in order if len(token) > 1]
     pieces = [token[1:] if token.startswith(_START) else f"{INSIDE}{token}" for token in merged]
-    tokens = dict.fromkeys([UNKNOWN, *characters, *inside, *pieces])
-    return {token: place for place, token in enumerate(list(tokens)[:wanted])}
+    return list(dict.fromkeys([UNKNOWN, *characters, *inside, *pieces]))
