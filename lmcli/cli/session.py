@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lmcli.cli.console import Console
-from lmcli.errors import ConfigError
+from lmcli.errors import ConfigError, InputError
 from lmcli.project.project import Project
 from lmcli.project.settings import Given
 
@@ -58,6 +58,10 @@ class Session:
 
     def place(self, path: str) -> str:
         """A path that was given where the command runs, as the project states it; names that are no path stay."""
+        if not path.isprintable() and any("\ud800" <= character <= "\udfff" for character in path):
+            shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+            hint = "name its folder, or a pattern such as *.txt: settings are UTF-8, and this name is not"
+            raise InputError(f"{shown} can't be written into a setting", hint)
         if path.startswith(("hf:./", "hf:../")):
             return self._local_data_set(path)
         found = self.folder / path

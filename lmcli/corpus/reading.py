@@ -25,16 +25,18 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 def read(sources: Sequence[Source], config: ReadingConfig, progress: Progress, tally: Tally) -> Iterator[Document]:
     """Every document of the sources, in their order, with no character of its text altered; fills `tally` on the way.
 
-    Empty texts are left out and counted. Raises InputError, naming file and line, for what can't be read.
+    Texts without a character that can be seen are left out and counted. Raises InputError, naming file and line, for what can't be read.
     """
     with progress.task("reading", total=total_bytes(sources), unit="B") as task:
         reading = Reading(config, tally, task.advance)
         for source in sources:
             task.describe(source.label)
+            whole = True  # a blank part of a long file belongs to its text
             for document in _documents(source, reading):
-                if not document.text:
+                if not document.text or (whole and document.ends and document.text.isspace()):
                     tally.dropped["empty"] += 1
                     continue
+                whole = document.ends
                 tally.documents += document.ends
                 yield dataclasses.replace(document, source=source.mixture) if source.mixture else document
 

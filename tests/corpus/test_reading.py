@@ -31,13 +31,24 @@ def test_a_text_file_is_a_document_with_every_character(write_file: WriteFile, r
     }
 
 
-def test_empty_files_are_counted_and_left_out(write_file: WriteFile, read_all: Read) -> None:
+def test_blank_files_are_counted_and_left_out(write_file: WriteFile, read_all: Read) -> None:
     write_file("c/a.txt", "")
     write_file("c/b.txt", b"\xef\xbb\xbf")
-    write_file("c/d.txt", " ")
+    write_file("c/d.txt", " \n\u3000\t")
+    write_file("c/e.jsonl", '{"text": ""}\n{"text": "\\n"}\n{"text": " x"}')
     documents, tally = read_all("c")
-    assert [document.id for document in documents] == ["c/d.txt"]
-    assert tally.dropped == {"empty": 2}
+    assert [(document.id, document.text) for document in documents] == [("c/e.jsonl:3", " x")]
+    assert tally.dropped == {"empty": 5}
+
+
+def test_a_blank_part_of_a_long_file_stays(
+    write_file: WriteFile, read_all: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_reader, "PART", 1_000)
+    write_file("a.txt", "x" + " \n" * 1_500_000)
+    documents, tally = read_all("a.txt")
+    assert "".join(document.text for document in documents) == "x" + " \n" * 1_500_000
+    assert (len(documents) > 1, tally.documents, tally.dropped) == (True, 1, {})
 
 
 def test_encodings_are_counted(write_file: WriteFile, read_all: Read) -> None:
