@@ -66,7 +66,8 @@ class Session:
             return self._local_data_set(path)
         found = self.folder / path
         is_pattern = bool(set("*?[") & set(path))
-        if path == "-" or path.partition(":")[0] in ("pydoc", "hf") or not (found.exists() or is_pattern):
+        there = os.path.exists(found)  # noqa: PTH110 - False for a name that is too long, where a Path raises
+        if path.partition(":")[0] in ("pydoc", "hf") or not (there or is_pattern):
             return path
         absolute = Path(os.path.abspath(found))  # noqa: PTH100 - links keep their names
         slash = "/" if path.endswith("/") else ""

@@ -25,7 +25,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 def read(sources: Sequence[Source], config: ReadingConfig, progress: Progress, tally: Tally) -> Iterator[Document]:
     """Every document of the sources, in their order, with no character of its text altered; fills `tally` on the way.
 
-    Texts without a character that can be seen are left out and counted. Raises InputError, naming file and line, for what can't be read.
+    Texts without a character that can be seen are left out and counted. Raises InputError, naming file and line, for
+    what can't be read.
     """
     with progress.task("reading", total=total_bytes(sources), unit="B") as task:
         reading = Reading(config, tally, task.advance)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from pathlib import Path
@@ -42,6 +43,28 @@ def test_order_is_by_bytes_and_nothing_comes_twice(tmp_path: Path, write_file: W
     expected = ["c/-x.txt", "c/B.txt", "c/a b.txt", "c/b.txt", "c/z.txt", "c/é.txt"]
     assert labels(tmp_path, "c") == expected
     assert labels(tmp_path, "c/z.txt", "c/*.txt", "./c", str(tmp_path / "c")) == expected
+
+
+def test_the_order_of_the_file_system_makes_no_difference(
+    tmp_path: Path, write_file: WriteFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("c/a.txt", "c/sub/b.txt", "c/sub/a.txt", "c/z.txt"):
+        write_file(name, "x")
+    expected = resolve(["c"], tmp_path)
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda folder: contextlib.nullcontext(reversed(list(scandir(folder)))))
+    assert resolve(["c"], tmp_path) == expected
+    assert len(expected) == 4
+
+
+def test_a_format_is_that_of_every_file(tmp_path: Path, write_file: WriteFile) -> None:
+    for name in ("c/a.py", "c/Makefile", "c/b.jsonl", "c/.hidden", "c/sub/x.parquet.gz"):
+        write_file(name, "x")
+    found = resolve(["c"], tmp_path, "txt")
+    assert [source.label for source in found] == ["c/Makefile", "c/a.py", "c/b.jsonl", "c/sub/x.parquet.gz"]
+    assert {source.reader for source in found} == {"txt"}
+    assert [source.reader for source in resolve(["c/*"], tmp_path, "csv")] == ["csv"] * 4
+    assert [source.reader for source in resolve(["c/a.py"], tmp_path, "jsonl")] == ["jsonl"]
 
 
 def test_globs_go_down_folders(tmp_path: Path, write_file: WriteFile) -> None:
