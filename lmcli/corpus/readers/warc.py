@@ -67,7 +67,8 @@ def _loader() -> Any:
     except ImportError:
         raise MachineError("reading WARC needs warcio", 'pip install "lmcli[warc]"') from None
     logging.getLogger("warcio").addHandler(logging.NullHandler())  # it has remarks on addresses with spaces
-    return ArcWarcRecordLoader(verify_http=False, arc2warc=False)
+    untyped: Any = ArcWarcRecordLoader
+    return untyped(verify_http=False, arc2warc=False)
 
 
 class _Stream:
