@@ -115,7 +115,7 @@ def _renamed(document: Document, part: int) -> Document:
 def _write(cleaned: Iterable[Cleaned], out: Path) -> tuple[int, Counter[str]]:
     bytes_in, changed = 0, Counter[str]()
     with (
-        RowWriter(out / "texts", TEXTS) as texts,
+        RowWriter(out / "texts", TEXTS, "lz4") as texts,
         durable.create(out / KEYS) as keys,
         durable.create(out / LINES) as lines,
     ):

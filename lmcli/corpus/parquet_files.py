@@ -31,9 +31,10 @@ class RowWriter:
     The second column of the schema is the text, whose size decides when a row group or a part is full.
     """
 
-    def __init__(self, folder: Path, schema: Any) -> None:
+    def __init__(self, folder: Path, schema: Any, compression: str = "zstd") -> None:
         self._folder = folder
         self._schema = schema
+        self._compression = compression
         self._file = contextlib.ExitStack()
         self._writer: Any = None
         self._waiting: list[Sequence[Any]] = []
@@ -67,7 +68,7 @@ class RowWriter:
     def _open(self) -> None:
         path = self._folder / f"part-{self._parts:05d}.parquet"
         file = self._file.enter_context(durable.create(path))
-        self._writer = pq.ParquetWriter(file, self._schema, compression="zstd", use_dictionary=["source", "language"])
+        self._writer = pq.ParquetWriter(file, self._schema, compression=self._compression, use_dictionary=False)
 
     def _close(self) -> None:
         if self._writer is not None:

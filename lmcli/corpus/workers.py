@@ -46,9 +46,9 @@ def _round_robin(pool: list[_Worker], items: Iterable[Any]) -> Iterator[Any]:
     number = 0
     for number, item in enumerate(items):
         worker = pool[number % len(pool)]
-        if worker.busy:
-            yield worker.result()
-        worker.give(item)
+        done = [worker.result()] if worker.busy else []
+        worker.give(item)  # first, so that it is busy while its last result is used
+        yield from done
     for offset in range(1, len(pool) + 1):
         worker = pool[(number + offset) % len(pool)]
         if worker.busy:
