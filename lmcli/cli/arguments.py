@@ -19,3 +19,19 @@ Epochs: TypeAlias = Annotated[
     int | None, typer.Option("--epochs", min=1, help="Train for this many passes over the data.")
 ]
 DryRun: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
+
+Engine: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--engine", metavar="local|slurm|ray", help="Let datatrove run the shards: extras cluster, ray."),
+]
+Tasks: TypeAlias = Annotated[int | None, typer.Option("--tasks", min=1, help="Shards that the engine makes.")]
+Partition: TypeAlias = Annotated[str | None, typer.Option("--partition", help="Slurm: where the jobs run.")]
+TimeLimit: TypeAlias = Annotated[
+    str | None, typer.Option("--time", metavar="TIME", help="Slurm: limit of each job, as in 4:00:00.")
+]
+Sbatch: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--sbatch", metavar="OPTION=VALUE", help="Slurm: any other option of sbatch.")
+]
+RayAddress: TypeAlias = Annotated[
+    str | None, typer.Option("--ray-address", metavar="ADDRESS", help="Ray: the cluster; without it this machine.")
+]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lmcli.cli.arguments import Inputs, Workers
+from lmcli.cli.arguments import Engine, Inputs, Partition, RayAddress, Sbatch, Tasks, TimeLimit, Workers
 from lmcli.cli.options import command
 from lmcli.cli.session import Session, Shown
 from lmcli.corpus.config import CleanConfig
@@ -24,6 +24,12 @@ def clean(
         ),
     ] = None,
     merge: Annotated[bool, typer.Option("--merge", help="Join the shards, which must all be there.")] = False,
+    engine: Engine = None,
+    tasks: Tasks = None,
+    partition: Partition = None,
+    time: TimeLimit = None,
+    sbatch: Sbatch = None,
+    ray_address: RayAddress = None,
 ) -> Shown:
     """Repair, filter and deduplicate text; every drop and every change is counted with its reason.
 
@@ -32,10 +38,15 @@ def clean(
     lmcli clean books/ 'web/*.gz'           other inputs
     lmcli clean --preset web --dry-run      what would be dropped and why, on a sample
     lmcli clean --shard 2/7                 one task of seven; then, once: lmcli clean --merge
+    lmcli clean --engine slurm --tasks 100  a hundred tasks, and a job that merges them
     """
-    from lmcli.cli import cleaning
+    from lmcli.cli import cleaning, engines
 
     given = session.given(project__inputs=session.inputs(inputs))
+    wanted = engines.Wanted(engine, tasks, partition, time, sbatch or (), ray_address)
+    wanted.check(shard=shard is not None, merge=merge)
+    if engine:
+        return engines.run(session, given, wanted, workers)
     if shard:
         return cleaning.write_shard(session, given, shard, workers)
     return cleaning.whole(session, given, workers, merge=merge)

@@ -18,7 +18,6 @@ from lmcli.corpus.chain import Chain
 from lmcli.corpus.clusters import Edges, bucket_edges
 from lmcli.corpus.config import CleanConfig
 from lmcli.corpus.mapping import Mapped, map_sources
-from lmcli.corpus.merging import join
 from lmcli.corpus.sources import Source
 from lmcli.errors import ArtifactError, UsageError
 from lmcli.progress import Progress
@@ -29,6 +28,7 @@ _UNSIZED = 1 << 20  # bytes that a source without a file counts for
 _INDEX = ("SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX")  # Slurm job arrays, Kubernetes indexed jobs
 _COUNT = "SLURM_ARRAY_TASK_COUNT"
 _LOWEST = "SLURM_ARRAY_TASK_MIN"
+_STEP = "SLURM_ARRAY_TASK_STEP"  # of --array=0-12:2
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,26 @@ def parse_shard(text: str, environment: Mapping[str, str]) -> Shard:
     if not index.isdecimal() or not count.isdecimal():
         wanted = f"{' or '.join(_INDEX)}{f' and {_COUNT}' if text == 'auto' else ''}"
         raise UsageError(f"--shard {text}: the environment has no {wanted}", hint)
+    if int(count) < 1:
+        raise UsageError(f"--shard {index}/{count}: there is at least one shard", hint)
     if int(index) >= int(count):
         raise UsageError(f"--shard {index}/{count}: shards are counted from 0 to {int(count) - 1}", hint)
     return Shard(int(index), int(count))
 
 
 def _index(environment: Mapping[str, str]) -> str:
-    found = next((environment[name] for name in _INDEX if environment.get(name, "").isdecimal()), "")
-    lowest = environment.get(_LOWEST, "0") if _INDEX[0] in environment else "0"
-    return str(int(found) - int(lowest)) if found and lowest.isdecimal() else found
+    """The place of this task in its array, from 0; "" where there is none."""
+
+    def number(name: str, default: int) -> int:
+        text = environment.get(name, "")
+        return int(text) if text.isdecimal() else default
+
+    found = next((name for name in _INDEX if environment.get(name, "").isdecimal()), None)
+    if found is None:
+        return ""
+    if found != _INDEX[0]:
+        return environment[found]
+    return str((number(found, 0) - number(_LOWEST, 0)) // max(1, number(_STEP, 1)))
 
 
 def share(sources: Sequence[Source], shard: Shard) -> list[Source]:
@@ -69,8 +80,8 @@ def share(sources: Sequence[Source], shard: Shard) -> list[Source]:
     total, before = sum(sizes), 0
     mine: list[Source] = []
     for source, size in zip(sources, sizes, strict=True):
-        place = (before + size / 2) * shard.count / total if total else 0
-        if min(int(place), shard.count - 1) == shard.index:
+        place = (2 * before + size) * shard.count // (2 * total) if total else 0
+        if min(place, shard.count - 1) == shard.index:
             mine.append(source)
         before += size
     return mine
@@ -128,17 +139,20 @@ class Job:
         """Find the pairs of one bucket and keep them beside the shards."""
         target = self._pairs(bucket)
         if not target.exists():
-            scratch = durable.temporary_name(target)
-            joined = join(self.shards(), scratch)
-            pairs = bucket_edges(joined.keys["near"][:, bucket], joined.keys["signed"])
+            keys = [shard.keys for shard in self.shards()]
+            signed = np.concatenate([part["signed"] for part in keys])
+            pairs = bucket_edges(np.concatenate([part["near"][:, bucket] for part in keys]), signed)
             durable.write(target, pairs.astype("<u8").tobytes())
-            durable.remove_tree(scratch)
+
+    def unmatched(self) -> list[int]:
+        """The buckets whose pairs were not looked for yet."""
+        return [bucket for bucket in range(self.buckets) if not self._pairs(bucket).exists()]
 
     def edges(self) -> list[Edges] | None:
         """The pairs of every bucket, or None unless all were found by `match`."""
-        paths = [self._pairs(bucket) for bucket in range(self.buckets)]
-        if not all(path.exists() for path in paths):
+        if self.unmatched():
             return None
+        paths = [self._pairs(bucket) for bucket in range(self.buckets)]
         return [np.frombuffer(path.read_bytes(), dtype="<u8").reshape(-1, 2) for path in paths]
 
     def _place(self, index: int) -> Path:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lmcli import __version__
 from lmcli.config import dump
 from lmcli.corpus.config import CleanConfig
 from lmcli.errors import ConfigError, UsageError
@@ -119,9 +120,16 @@ def _job(config: CleanConfig, sources: Sequence[Source], chain: Chain, root: Pat
 
 
 def _folder(config: CleanConfig, sources: Sequence[Source], root: Path) -> Path:
-    """runs/clean/KEY: another folder for other settings and for files that were written to since."""
-    files = [(source.label, source.mixture, *_state(source.path)) for source in sources]
-    key = hashlib.sha256(json.dumps([dump(config), files]).encode()).hexdigest()
+    """runs/clean/KEY: another folder for other settings, another lmcli, and for files that were written to since."""
+    from lmcli.corpus.recipe import filter_files
+    from lmcli.corpus.sources import files_behind
+    from lmcli.corpus.sources import resolve as find
+
+    behind = [(source.mixture, *named) for source in sources for named in files_behind(source)]
+    beside = find(files, root) if (files := filter_files(config)) else ()
+    behind += [("filters", source.label, source.path) for source in beside]
+    state = [(mixture, label, *_state(path)) for mixture, label, path in behind]
+    key = hashlib.sha256(json.dumps([__version__, dump(config), state]).encode()).hexdigest()
     return root / "runs" / "clean" / key[:16]
 
 

@@ -1,0 +1,37 @@
+"""Tasks as processes of this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from datatrove.executor.local import LocalPipelineExecutor
+
+from lmcli.corpus.engines import Options
+from lmcli.corpus.engines.phases import attend, listen, phases, silence
+from lmcli.corpus.engines.steps import Quiet
+from lmcli.corpus.shards import Job
+from lmcli.progress import Progress
+
+
+class Local(Quiet, LocalPipelineExecutor):
+    """datatrove's executor; a class of this module, so that its processes find it by name."""
+
+
+def run(job: Job, options: Options, progress: Progress) -> Mapping[str, str]:
+    """Make the shards and find the pairs of each bucket, `options.workers` tasks at a time."""
+    silence()
+    workers = options.workers or len(os.sched_getaffinity(0))
+    for phase in phases(job):
+        executor = Local(
+            [phase.step],
+            tasks=phase.tasks,
+            workers=min(workers, phase.tasks),
+            logging_dir=str(phase.logs),
+            skip_completed=False,
+        )
+        executor.verbose = options.verbose
+        listen(progress, options.verbose)
+        attend(executor.run, phase, progress)
+        silence()
+    return {}
