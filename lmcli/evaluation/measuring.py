@@ -131,6 +131,21 @@ def texts(stream: TokenStream, tokenizer: Tokenizer) -> Iterator[str]:
     yield decoder.flush()
 
 
+def documents(stream: TokenStream, tokenizer: Tokenizer) -> Iterator[Document]:
+    """The documents of a stream as text, for a tokenizer that has all of its tokens and more.
+
+    Raises ArtifactError when the stream was made with another one.
+    """
+    if stream.vocab_size > tokenizer.vocab_size or stream.end_id != tokenizer.end_id:
+        raise ArtifactError("the tokens were made with another tokenizer than the model's", "evaluate on text: --data")
+    start = 0
+    for number, end in enumerate([*map(int, stream.document_ends), len(stream)]):
+        ids = stream.take(start, end - start).tolist() if end > start else []
+        if ids:  # what follows the last end token is the beginning of a document whose end is on the other side
+            yield Document(f"{stream.side}:{number}", tokenizer.decode(ids))
+        start = end
+
+
 class _Encoding:
     """Documents as (ids, whether the document ends); their text is counted and compressed as it goes by."""
 

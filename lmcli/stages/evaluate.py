@@ -69,6 +69,9 @@ def _measure(request: Request, config: EvalConfig, model: models.ModelReference,
     use_threads(subject.compute)
     if not config.data:
         stream = TokenStream.open(work.inputs["tokens"], "validation")
+        if request.kinds.get(model.name) == "grow":
+            documents = measuring.documents(stream, subject.tokenizer)
+            return measuring.measure_documents(subject, documents, config, work.progress)
         return measuring.measure_stream(subject, stream, config, work.progress)
     sources = text.resolve([config.data], work.root, config.format)
     rows = _rows(request, config, model, work)

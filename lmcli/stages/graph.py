@@ -26,6 +26,7 @@ KINDS = Registry(
         "tokens": "lmcli.stages.tokens:TOKENS",
         "train": "lmcli.stages.train:TRAIN",
         "finetune": "lmcli.stages.finetune:FINETUNE",
+        "grow": "lmcli.stages.grow:GROW",
         "eval": "lmcli.stages.evaluate:EVALUATE",
         "generate": "lmcli.stages.generate:GENERATE",
     },
@@ -46,6 +47,13 @@ def graph(project: Project, given: Given, targets: Mapping[str, str] | None = No
     `targets` (artifact name -> kind) are what the command at hand makes: they follow `given` alone. All others follow
     lmcli.toml, the environment and what the lock recorded. Raises ConfigError for tables that nothing reads.
     """
+    known = kinds()
+    found = requests(project, given, targets)
+    return {name: known[request.kinds[name]].assemble(request) for name, request in found.items()}
+
+
+def requests(project: Project, given: Given, targets: Mapping[str, str] | None = None) -> dict[str, Request]:
+    """Every artifact of the project with its settings, by name; arguments and errors as for `graph`."""
     targets = targets or {}
     known = kinds()
     manifest = project.manifest()
@@ -55,7 +63,7 @@ def graph(project: Project, given: Given, targets: Mapping[str, str] | None = No
     resolved = {
         name: _resolve(known[kind], name, project, given, manifest, name in targets) for name, kind in wanted.items()
     }
-    return {name: known[kind].assemble(Request(name, project, resolved, wanted)) for name, kind in wanted.items()}
+    return {name: Request(name, project, resolved, wanted) for name in wanted}
 
 
 def _wanted(

@@ -62,7 +62,8 @@ class TokenizerConfig:
     ] = ""
     add_tokens: Annotated[
         str,
-        "add the tokens in this file, one a line, to the vocabulary; where a model exists, to a copy of it named grown",
+        "add the tokens in this file to the vocabulary, one a line (a space at its start belongs to the token); where "
+        "a model exists, to a copy of it named grown",
         Flag(),
     ] = ""
 

@@ -99,13 +99,14 @@ class Tokenizer:
     def token_texts(self) -> list[bytes] | None:
         """The bytes of each id, where decoding is no more than joining them; else None."""
         joins: dict[str, Callable[[str], bytes]] = {"ByteLevel": _byte_level, "Fuse": str.encode}
-        join = joins.get((self.document.get("decoder") or {}).get("type", ""))
+        respelled, last = _decoding(self.document)
+        join = joins.get(last)
         if join is None:
             return None
         texts = [b""] * self.vocab_size
-        special = self._special_ids()
+        special = self.special_ids
         for token, place in self.backend.get_vocab(with_added_tokens=True).items():
-            texts[place] = b"" if place in special else join(token)
+            texts[place] = b"" if place in special else join(respelled.get(token, token))
         return texts
 
     @functools.cached_property
@@ -116,7 +117,9 @@ class Tokenizer:
         with guard(self.path):
             return self._decoded_lengths()
 
-    def _special_ids(self) -> set[int]:
+    @functools.cached_property
+    def special_ids(self) -> set[int]:
+        """The ids that stand for no text."""
         return {place for place, token in self.backend.get_added_tokens_decoder().items() if token.special}
 
     def _decoded_lengths(self) -> npt.NDArray[np.int64]:
@@ -152,6 +155,21 @@ def _unit(document: dict[str, Any]) -> Literal["bytes", "characters"] | None:
 def _pattern(document: dict[str, Any]) -> str | None:
     found = pattern_of(document.get("pre_tokenizer"))
     return found.regex if found and not document.get("normalizer") else None
+
+
+def _decoding(document: dict[str, Any]) -> tuple[dict[str, str], str]:
+    """The added tokens that the decoder spells anew, and the type of its last step; "" where it does other things."""
+    decoder = document.get("decoder") or {}
+    steps = decoder.get("decoders") if decoder.get("type") == "Sequence" else [decoder]
+    if not steps:
+        return {}, ""
+    added = {token["content"] for token in document.get("added_tokens") or []}
+    respelled = {
+        step["pattern"]["String"]: step["content"]
+        for step in steps[:-1]
+        if step.get("type") == "Replace" and step["pattern"].get("String") in added
+    }
+    return (respelled, steps[-1].get("type", "")) if len(respelled) == len(steps) - 1 else ({}, "")
 
 
 def _byte_level(token: str) -> bytes:

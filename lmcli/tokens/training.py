@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,25 +11,13 @@ from tokenizers import AddedToken
 
 from lmcli.errors import ConfigError
 from lmcli.progress import Progress
-from lmcli.project import durable
 from lmcli.tokens import chat
 from lmcli.tokens.config import TokenizerConfig
+from lmcli.tokens.directory import write_tokenizer
 from lmcli.tokens.kinds import KINDS
 from lmcli.tokens.kinds.trained import Trained
 from lmcli.tokens.special import END, PAD, UNKNOWN, special_tokens
 from lmcli.units import size as readable
-
-# A model family's own class (Qwen2Tokenizer) would add a normalizer. The length limit is how transformers says "none".
-_CONFIG = {
-    "tokenizer_class": "PreTrainedTokenizerFast",
-    "eos_token": END,
-    "pad_token": PAD,
-    "add_bos_token": False,
-    "add_prefix_space": False,
-    "clean_up_tokenization_spaces": False,
-    "model_input_names": ["input_ids", "attention_mask"],  # decoders refuse the default's token_type_ids
-    "model_max_length": 10**30,
-}
 
 
 @dataclass(frozen=True)
@@ -62,12 +49,14 @@ def train_tokenizer(
     trained: Trained = KINDS.load(config.kind)(texts, size, config, progress)
     backend = trained.backend
     add_special(backend, special)
-    durable.mkdir(out)
-    durable.write(out / "tokenizer.json", backend.to_str(pretty=True) + "\n")
-    unknown = {"unk_token": UNKNOWN} if trained.unknown_share is not None else {}
-    durable.write(out / "tokenizer_config.json", json.dumps(_CONFIG | unknown, indent=2, sort_keys=True) + "\n")
-    if template:
-        durable.write(out / chat.FILE, template.text)
+    write_tokenizer(
+        out,
+        backend.to_str(pretty=True),
+        end=END,
+        pad=PAD,
+        template=template.text if template else None,
+        more={"unk_token": UNKNOWN} if trained.unknown_share is not None else None,
+    )
     report = TokenizerReport(
         kind=config.kind,
         vocab_size=backend.get_vocab_size(with_added_tokens=True),
