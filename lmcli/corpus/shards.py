@@ -49,9 +49,11 @@ def parse_shard(text: str, environment: Mapping[str, str]) -> Shard:
         raise UsageError(f"--shard {text!r} is no part of a whole", hint)
     index, _, count = ("", "", environment.get(_COUNT, "")) if text == "auto" else text.partition("/")
     index = index or _index(environment)
-    if not index.isdecimal() or not count.isdecimal():
+    if not index or not count.isdecimal():
         wanted = f"{' or '.join(_INDEX)}{f' and {_COUNT}' if text == 'auto' else ''}"
         raise UsageError(f"--shard {text}: the environment has no {wanted}", hint)
+    if int(index) < 0:
+        raise UsageError(f"--shard {text}: ${_INDEX[0]} is before the first, ${_LOWEST}", hint)
     if int(count) < 1:
         raise UsageError(f"--shard {index}/{count}: there is at least one shard", hint)
     if int(index) >= int(count):

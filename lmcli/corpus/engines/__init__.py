@@ -63,4 +63,6 @@ def load(name: str) -> Engine:
 
 
 def missing(error: ModuleNotFoundError, extra: str) -> MachineError:
-    return MachineError(f"the package {error.name} is not installed", f'pip install "lmcli[{extra}]"')
+    """What to say about an import that failed: which extra has the package."""
+    package = str(error.name).partition(".")[0]
+    return MachineError(f"the package {package} is not installed", f'pip install "lmcli[{extra}]"')

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -64,6 +65,8 @@ def run(job: Job, options: Options, progress: Progress) -> Mapping[str, str]:
 @contextlib.contextmanager
 def _cluster(address: str | None, workers: int) -> Iterator[None]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read when ray is imported
+    if address:
+        _check_address(address)
     try:
         import ray
     except ModuleNotFoundError as error:
@@ -88,3 +91,16 @@ def _cluster(address: str | None, workers: int) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _check_address(address: str) -> None:
+    """Raises MachineError where nothing answers: Ray itself would try again for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise MachineError(
+                f"can't reach the Ray cluster at {address}: {reason}", "give HOST:PORT or auto"
+            ) from None

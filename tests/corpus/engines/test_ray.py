@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.corpus import planted
+
+
+def test_the_corpus_is_that_of_one_process(root: Path, expected: str) -> None:
+    """Ray itself, on the loopback interface with two processors."""
+    line = (*planted.CLEAN, "--engine", "ray", "--tasks", 3, "--workers", 2)
+    code, _, err = planted.finish(planted.start(root, *line))
+    assert (code, planted.digest(root)) == (0, expected), err
+    assert err.splitlines() == ["merging 3 shards"]
+
+
+def test_a_cluster_that_is_not_there(root: Path) -> None:
+    line = (*planted.CLEAN, "--engine", "ray", "--tasks", 3, "--ray-address", "nowhere:1")
+    code, _, err = planted.finish(planted.start(root, *line))
+    assert code == 5
+    assert err.startswith("error: can't reach the Ray cluster at nowhere:1: ")
