@@ -21,6 +21,7 @@ from lmcli.stages.kind import Kind, Request, named_tables
 if TYPE_CHECKING:
     from lmcli.corpus.rows import Row
     from lmcli.evaluation.results import Results
+    from lmcli.tokens.tokenizer import Tokenizer
 
 REVISION = 1
 
@@ -69,7 +70,7 @@ def _measure(request: Request, config: EvalConfig, model: models.ModelReference,
     use_threads(subject.compute)
     if not config.data:
         stream = TokenStream.open(work.inputs["tokens"], "validation")
-        if request.kinds.get(model.name) == "grow":
+        if _has_more_tokens(request.project, subject.tokenizer):
             documents = measuring.documents(stream, subject.tokenizer)
             return measuring.measure_documents(subject, documents, config, work.progress)
         return measuring.measure_stream(subject, stream, config, work.progress)
@@ -78,6 +79,20 @@ def _measure(request: Request, config: EvalConfig, model: models.ModelReference,
     if rows is not None:
         return measuring.measure_rows(subject, rows, config, work.progress)
     return measuring.measure_documents(subject, read(sources, config, work.progress, Tally()), config, work.progress)
+
+
+def _has_more_tokens(project: Project, tokenizer: Tokenizer) -> bool:
+    """Whether it gives the project's tokens their ids and knows more: it then reads the corpus in other tokens."""
+    from lmcli.tokens.tokenizer import Tokenizer
+
+    manifest = project.manifest().entries
+    entry, encoded = manifest.get("tokenizer"), manifest["tokens"].inputs["tokenizer"]
+    if entry is None or entry.digest != encoded.digest:
+        return False
+    own, theirs = (
+        item.backend.get_vocab(with_added_tokens=True) for item in (Tokenizer.load(project.directory(entry)), tokenizer)
+    )
+    return own.items() < theirs.items()
 
 
 def _rows(request: Request, config: EvalConfig, model: models.ModelReference, work: Work) -> list[Row] | None:

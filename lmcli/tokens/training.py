@@ -19,6 +19,12 @@ from lmcli.tokens.kinds.trained import Trained
 from lmcli.tokens.special import END, PAD, UNKNOWN, special_tokens
 from lmcli.units import size as readable
 
+_READ_BY = {
+    "pattern": ("bpe", "unigram"),
+    "lowercase": ("wordpiece",),
+    "min_frequency": ("bpe", "unigram", "word", "wordpiece"),
+}
+
 
 @dataclass(frozen=True)
 class TokenizerReport:
@@ -44,6 +50,7 @@ def train_tokenizer(
 
     `char` is given the text of both sides of the split, the others that of the training side.
     """
+    _check(config)
     special = special_tokens(config.special_tokens, config.reserved)
     template = chat.chosen(config.chat_template, special)
     trained: Trained = KINDS.load(config.kind)(texts, size, config, progress)
@@ -69,6 +76,15 @@ def train_tokenizer(
     )
     _tell(report, config.sample_bytes, progress)
     return report
+
+
+def _check(config: TokenizerConfig) -> None:
+    """Refuse settings that the kind doesn't read."""
+    plain = TokenizerConfig()
+    for name, kinds in _READ_BY.items():
+        if config.kind not in kinds and getattr(config, name) != getattr(plain, name):
+            message = f"tokenizer.{name} has no meaning for {config.kind}"
+            raise ConfigError(message, f"it belongs to kind {', '.join(kinds)}", f"tokenizer.{name}")
 
 
 def add_special(backend: tokenizers.Tokenizer, names: Sequence[str]) -> None:

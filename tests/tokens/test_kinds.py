@@ -149,6 +149,16 @@ def test_special_tokens_follow_the_learned_ones(tmp_path: Path, kind: str) -> No
         assert max(tokenizer.encode(f"{text}[MASK]<|im_start|><|reserved_0|>"), default=0) < 493
 
 
+@pytest.mark.parametrize(
+    ("kind", "setting"),
+    [("word", {"pattern": "gpt2"}), ("bpe", {"lowercase": True}), ("char", {"min_frequency": 3})],
+)
+def test_a_setting_that_the_kind_does_not_read_is_refused(tmp_path: Path, kind: str, setting: dict[str, Any]) -> None:
+    (name,) = setting
+    with pytest.raises(ConfigError, match=f"tokenizer.{name} has no meaning for {kind}"):
+        trained(["text"], tmp_path, kind=kind, **setting)
+
+
 def test_a_special_token_that_is_a_word_of_the_text_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="ing is an ordinary token"):
         trained([corpus(60_000)], tmp_path, special_tokens=("ing",))
