@@ -54,7 +54,21 @@ def clean(
 def merge(
     shards: Sequence[Mapped], config: CleanConfig, out: Path, progress: Progress, edges: Sequence[Edges] | None = None
 ) -> Audit:
-    """The corpus of all shards, in their order; `edges` are the pairs of every bucket, if they are known already."""
+    """The corpus of all shards, in their order; `edges` are the pairs of every bucket, if they are known already.
+
+    Raises InputError when nothing is left.
+    """
+    audit = write_corpus(shards, config, out, progress, edges)
+    if not audit.documents_kept:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(audit.dropped.items()))
+        raise InputError(f"no text is left of {audit.documents_in} documents ({reasons or 'all files are empty'})")
+    return audit
+
+
+def write_corpus(
+    shards: Sequence[Mapped], config: CleanConfig, out: Path, progress: Progress, edges: Sequence[Edges] | None = None
+) -> Audit:
+    """`merge` that takes a corpus of which nothing is left for a result like others."""
     durable.mkdir(out)
     joined = join(shards, out / _JOINED)
     verdicts = decide(joined, duplicates_of(config), edges_of(joined) if edges is None else edges)
@@ -69,9 +83,6 @@ def merge(
     durable.remove_tree(out / _JOINED)
     durable.write(out / REPORT, json.dumps(audit.report(), ensure_ascii=False, indent=1) + "\n")
     durable.fsync_directory(out)
-    if not audit.documents_kept:
-        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(audit.dropped.items()))
-        raise InputError(f"no text is left of {audit.documents_in} documents ({reasons or 'all files are empty'})")
     return audit
 
 

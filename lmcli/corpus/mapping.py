@@ -78,8 +78,15 @@ def map_sources(
 ) -> Mapped:
     """Fill the new folder `out`; the bytes don't depend on the number of workers or the size of a chunk."""
     tally = Tally()
+    return map_documents(read(sources, config, progress, tally), tally, chain, out, workers=workers, chunk=chunk)
+
+
+def map_documents(
+    documents: Iterable[Document], tally: Tally, chain: Chain, out: Path, *, workers: int, chunk: int = CHUNK
+) -> Mapped:
+    """The same for documents that are read already or while this goes on; `tally` is what reading them counts."""
     durable.mkdir(out)
-    cleaned = ordered_map(chain, _chunks(read(sources, config, progress, tally), chunk), workers)
+    cleaned = ordered_map(chain, _chunks(documents, chunk), workers)
     with contextlib.closing(cleaned):
         bytes_in, changed = _write(cleaned, out)
     account = {

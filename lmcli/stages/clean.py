@@ -11,7 +11,7 @@ from lmcli.project.config import ProjectConfig
 from lmcli.project.document import Document
 from lmcli.project.lock import Entry
 from lmcli.project.stage import Input, Made, Stage, Work
-from lmcli.stages import cleaning, text
+from lmcli.stages import cleaning, judging, text
 from lmcli.stages.kind import Kind, Request
 from lmcli.units import size
 
@@ -32,7 +32,11 @@ def assemble(request: Request) -> Stage:
         kind="clean",
         revision=REVISION,
         requested={"clean": dump(config)},
-        inputs={"corpus": text.files(inputs, root, config.format), **_filter_inputs(config, root)},
+        inputs={
+            "corpus": text.files(inputs, root, config.format),
+            **_filter_inputs(config, root),
+            **judging.inputs(config, request),
+        },
         build=build,
         overrides=request.own.overrides,
         command="lmcli clean",

@@ -18,6 +18,7 @@ from lmcli.project.config import ProjectConfig
 from lmcli.project.project import Project
 from lmcli.project.settings import Given, resolve
 from lmcli.project.stage import Work
+from lmcli.stages import judging
 
 if TYPE_CHECKING:
     from lmcli.corpus.audit import Audit
@@ -53,17 +54,19 @@ def build(config: CleanConfig, inputs: Sequence[str], work: Work) -> Audit:
     from lmcli.corpus.cleaning import clean, merge
 
     sources = sources_of(config, inputs, work.root)
-    chain = chain_of(config, work.root)
-    if job := _complete(config, sources, chain, work.root):
+    model = judging.directory(config, work)
+    chain = chain_of(config, work.root, model)
+    if job := _complete(config, sources, chain, _folder(config, sources, work.root, model)):
         work.progress.say(f"merging {job.count} shards")
         return merge(job.shards(), config, work.out, work.progress, job.edges())
     return clean(sources, config, chain, work.out, workers=work.workers, progress=work.progress)
 
 
-def chain_of(config: CleanConfig, root: Path) -> Chain:
+def chain_of(config: CleanConfig, root: Path, model: Path | None) -> Chain:
+    """What documents go through; `model` is the directory of the model that a filter judges by, if one does."""
     from lmcli.corpus import recipe
 
-    return recipe.chain_of(config, root)
+    return recipe.chain_of(config, root, judging.tools(model))
 
 
 def sources_of(config: CleanConfig, inputs: Sequence[str], root: Path) -> tuple[Source, ...]:
@@ -84,12 +87,16 @@ def sources_of(config: CleanConfig, inputs: Sequence[str], root: Path) -> tuple[
 
 def job(project: Project, given: Given, count: int) -> Job:
     """The cleaning that the command line and lmcli.toml ask for, in `count` shards."""
+    from lmcli.corpus.shards import Job
+
     tables = {"project": ProjectConfig, "clean": CleanConfig}
     resolved = resolve(tables, project.document, given.only(tables))
     config: CleanConfig = resolved.sections["clean"]
     inputs = inputs_of(config, resolved.sections["project"].inputs, resolved.overrides)
     sources = sources_of(config, inputs, project.root)
-    return _job(config, sources, chain_of(config, project.root), project.root, count)
+    model = judging.find(config, project)
+    chain = chain_of(config, project.root, model)
+    return Job(sources, config, chain, _folder(config, sources, project.root, model), count)
 
 
 def shards_found(project: Project, given: Given) -> int | None:
@@ -104,22 +111,15 @@ def forget(project: Project, given: Given) -> None:
     durable.remove_tree(job(project, given, 1).folder)
 
 
-def _complete(config: CleanConfig, sources: Sequence[Source], chain: Chain, root: Path) -> Job | None:
-    from lmcli.corpus.shards import count_in
+def _complete(config: CleanConfig, sources: tuple[Source, ...], chain: Chain, folder: Path) -> Job | None:
+    from lmcli.corpus.shards import Job, count_in
 
-    folder = _folder(config, sources, root)
     count = count_in(folder)
-    found = _job(config, sources, chain, root, count) if count else None
+    found = Job(sources, config, chain, folder, count) if count else None
     return found if found and not found.missing() else None
 
 
-def _job(config: CleanConfig, sources: Sequence[Source], chain: Chain, root: Path, count: int) -> Job:
-    from lmcli.corpus.shards import Job
-
-    return Job(tuple(sources), config, chain, _folder(config, sources, root), count)
-
-
-def _folder(config: CleanConfig, sources: Sequence[Source], root: Path) -> Path:
+def _folder(config: CleanConfig, sources: Sequence[Source], root: Path, model: Path | None) -> Path:
     """runs/clean/KEY: another folder for other settings, another lmcli, and for files that were written to since."""
     from lmcli.corpus.recipe import filter_files
     from lmcli.corpus.sources import files_behind
@@ -128,6 +128,7 @@ def _folder(config: CleanConfig, sources: Sequence[Source], root: Path) -> Path:
     behind = [(source.mixture, *named) for source in sources for named in files_behind(source)]
     beside = find(files, root) if (files := filter_files(config)) else ()
     behind += [("filters", source.label, source.path) for source in beside]
+    behind += [("model", path.name, path) for path in sorted(model.iterdir()) if path.is_file()] if model else []
     state = [(mixture, label, *_state(path)) for mixture, label, path in behind]
     key = hashlib.sha256(json.dumps([__version__, dump(config), state]).encode()).hexdigest()
     return root / "runs" / "clean" / key[:16]

@@ -15,6 +15,12 @@ FILTERS = Registry(
         "unicode": "lmcli.corpus.filters.unicode:Unicode",
         "html": "lmcli.corpus.filters.html:Html",
         "whitespace": "lmcli.corpus.filters.whitespace:Whitespace",
+        "quality.length": "lmcli.corpus.filters.quality_length:Length",
+        "quality.gopher": "lmcli.corpus.filters.quality_gopher:Gopher",
+        "quality.repetition": "lmcli.corpus.filters.quality_repetition:Repetition",
+        "quality.c4": "lmcli.corpus.filters.quality_c4:C4",
+        "quality.fineweb": "lmcli.corpus.filters.quality_fineweb:FineWeb",
+        "quality.perplexity": "lmcli.corpus.filters.quality_perplexity:QualityPerplexity",
     },
 )
 
