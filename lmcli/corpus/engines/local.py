@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Mapping
 
 from datatrove.executor.local import LocalPipelineExecutor
+from multiprocess import forkserver, resource_tracker
 
 from lmcli.corpus.engines import Options
 from lmcli.corpus.engines.phases import attend, listen, phases, silence
@@ -21,6 +23,7 @@ class Local(Quiet, LocalPipelineExecutor):
 def run(job: Job, options: Options, progress: Progress) -> Mapping[str, str]:
     """Make the shards and find the pairs of each bucket, `options.workers` tasks at a time."""
     silence()
+    _start_deaf()
     workers = options.workers or len(os.sched_getaffinity(0))
     for phase in phases(job):
         executor = Local(
@@ -35,3 +38,16 @@ def run(job: Job, options: Options, progress: Progress) -> Mapping[str, str]:
         attend(executor.run, phase, progress)
         silence()
     return {}
+
+
+def _start_deaf() -> None:
+    """Start the process that tasks are forked from with SIGINT blocked, which they inherit.
+
+    Ctrl-C reaches every process of a terminal, and what to do about it is the business of this one.
+    """
+    resource_tracker.ensure_running()  # type: ignore[no-untyped-call]  # which unblocks signals when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()  # type: ignore[no-untyped-call]
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

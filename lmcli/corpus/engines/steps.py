@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Any
 
 from datatrove.pipeline.base import PipelineStep
 from loguru import logger
-from multiprocess.process import parent_process
 
 from lmcli.corpus.engines import notes
 from lmcli.corpus.shards import Job, Shard
@@ -63,6 +61,4 @@ class Quiet:
     def _run_for_rank(self, *arguments: Any, **named: Any) -> Any:
         if not self.verbose:
             logger.disable("datatrove")
-        if parent_process() is not None:  # type: ignore[no-untyped-call]  # Ctrl-C is the parent's business
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
         return super()._run_for_rank(*arguments, **named)  # type: ignore[misc]
