@@ -15,6 +15,7 @@ FILTERS = Registry(
         "unicode": "lmcli.corpus.filters.unicode:Unicode",
         "html": "lmcli.corpus.filters.html:Html",
         "whitespace": "lmcli.corpus.filters.whitespace:Whitespace",
+        "language": "lmcli.corpus.filters.language:Language",
         "quality.length": "lmcli.corpus.filters.quality_length:Length",
         "quality.gopher": "lmcli.corpus.filters.quality_gopher:Gopher",
         "quality.repetition": "lmcli.corpus.filters.quality_repetition:Repetition",
