@@ -86,3 +86,8 @@ def working(root: Path, rank: int) -> int:
                 return int(json.loads(path.read_bytes())["pid"])
         time.sleep(0.002)
     raise AssertionError(f"task {rank} was not started")
+
+
+def remarks(err: str) -> list[str]:
+    """What a command said, without the lines that tell how far it is, which a busy machine makes it write."""
+    return [line for line in err.splitlines() if not line.startswith(("cleaning: ", "matching: ", "writing: "))]

@@ -10,7 +10,7 @@ def test_the_corpus_is_that_of_one_process(root: Path, expected: str) -> None:
     line = (*planted.CLEAN, "--engine", "ray", "--tasks", 3, "--workers", 2)
     code, _, err = planted.finish(planted.start(root, *line))
     assert (code, planted.digest(root)) == (0, expected), err
-    assert err.splitlines() == ["merging 3 shards"]
+    assert planted.remarks(err) == ["merging 3 shards"]
 
 
 def test_a_cluster_that_is_not_there(root: Path) -> None:
