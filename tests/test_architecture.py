@@ -22,6 +22,7 @@ ORDER = [
     "registry",
     "progress",
     "units",
+    "tables",
     "config",
     "project",
     "corpus",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from lmcli.cli.making import cores, made_or_planned
+from lmcli.cli.making import cores, make, planned, shown
 from lmcli.cli.session import Session, Shown
 from lmcli.errors import ArtifactError
 from lmcli.project.settings import Given
@@ -23,11 +23,24 @@ def whole(session: Session, given: Given, workers: int, *, merge: bool = False) 
                 "there are no shards of this corpus", "make each with: lmcli clean --shard 0/2, 1/2, ..."
             )
         cleaning.job(project, given, count).shards()
-    shown = made_or_planned(session, TARGET, given, workers=workers)
-    if not session.dry_run:
-        with project.writing():
-            cleaning.forget(project, given)
-    return shown
+    if session.dry_run:
+        plan = planned(session, TARGET, given)
+        return plan if merge else tried(session, given, workers, plan)
+    outcomes = make(session, TARGET, given, workers=workers)
+    with project.writing():
+        cleaning.forget(project, given)
+    return shown(project, outcomes)
+
+
+def tried(session: Session, given: Given, workers: int, plan: Shown) -> Shown:
+    """What would be made, and what cleaning makes of a sample; nothing is written into the project."""
+    from lmcli.cli import audit
+
+    found, sample = cleaning.trial(session.project, given, session.console, workers or cores())
+    report = found.report()
+    figures = sample.figures()
+    data = {**plan.data, "sample": figures, "audit": report}
+    return Shown(data, [*plan.lines, *audit.sampled(report, figures)])
 
 
 def write_shard(session: Session, given: Given, text: str, workers: int) -> Shown:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from lmcli import __version__
 from lmcli.config import dump
 from lmcli.corpus.config import CleanConfig
 from lmcli.errors import ConfigError, UsageError
+from lmcli.progress import Progress
 from lmcli.project import durable
 from lmcli.project.config import ProjectConfig
 from lmcli.project.project import Project
@@ -23,6 +25,7 @@ from lmcli.stages import judging
 if TYPE_CHECKING:
     from lmcli.corpus.audit import Audit
     from lmcli.corpus.chain import Chain
+    from lmcli.corpus.sampling import Sample
     from lmcli.corpus.shards import Job
     from lmcli.corpus.sources import Source
 
@@ -104,6 +107,16 @@ def shards_found(project: Project, given: Given) -> int | None:
     from lmcli.corpus.shards import count_in
 
     return count_in(job(project, given, 1).folder)
+
+
+def trial(project: Project, given: Given, progress: Progress, workers: int) -> tuple[Audit, Sample]:
+    """What cleaning makes of a sample of the sources, in a temporary folder outside of the project."""
+    from lmcli.corpus.sampling import clean_sample, sample
+
+    wanted = job(project, given, 1)
+    found = sample(wanted.sources, wanted.config, progress)
+    with tempfile.TemporaryDirectory(prefix="lmcli-") as folder:
+        return clean_sample(found, wanted.config, wanted.chain, Path(folder), workers), found
 
 
 def forget(project: Project, given: Given) -> None:
