@@ -98,6 +98,40 @@ def read_rows(folder: Path, columns: Sequence[str], hint: str) -> Iterator[tuple
             raise ArtifactError(f"{path} is damaged: {error}", hint) from None
 
 
+def parts(folder: Path) -> list[Path]:
+    """The files of a cleaned corpus in order. Raises ArtifactError when there are none."""
+    found = sorted(folder.glob("part-*.parquet"))
+    if not found:
+        raise ArtifactError(f"no cleaned text in {folder}", "make it with: lmcli clean")
+    return found
+
+
+def group_sizes(path: Path) -> list[int]:
+    """Bytes of text in each row group of a file, about."""
+    with _whole(path), pq.ParquetFile(path) as file:
+        column = file.schema_arrow.names.index("text")
+        groups = [file.metadata.row_group(index) for index in range(file.num_row_groups)]
+        return [group.column(column).total_uncompressed_size for group in groups]
+
+
+def read_group(path: Path, index: int) -> Iterator[Document]:
+    """The documents of one row group."""
+    with _whole(path), pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(
+            BATCH, row_groups=[index], columns=["id", "text", "language"], use_threads=False
+        ):
+            for identity, text, language in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                yield Document(identity, text, language=language)
+
+
+@contextlib.contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError, OSError) as error:
+        raise ArtifactError(f"{path} is damaged: {error}", "make it again with: lmcli clean --force") from None
+
+
 def read_documents(folder: Path) -> Iterator[Document]:
     """The documents of a cleaned corpus in order. Raises ArtifactError for what is missing or damaged."""
     if not any(folder.glob("part-*.parquet")):

@@ -11,10 +11,11 @@ import xxhash
 
 from lmcli.corpus.audit import Audit
 from lmcli.corpus.chain import Chain
-from lmcli.corpus.cleaning import write_corpus
+from lmcli.corpus.cleaning import DATA, write_corpus
 from lmcli.corpus.config import CleanConfig, ReadingConfig
 from lmcli.corpus.documents import Document
 from lmcli.corpus.mapping import map_documents
+from lmcli.corpus.parquet_files import group_sizes, parts, read_group
 from lmcli.corpus.reading import read, total_bytes
 from lmcli.corpus.sources import Source
 from lmcli.corpus.tally import Tally
@@ -23,6 +24,7 @@ from lmcli.progress import Progress, Silent
 SAMPLE = 20_000_000  # bytes of text
 OF_FILE = 2_000_000  # bytes of text that one file gives, up to the end of the document that reaches it
 SEED = 0
+GROUPS = 64  # of a cleaned corpus that are read, about 8 MB each
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def sample(
 
     From a large file only the beginning is taken. Raises InputError for what can't be read.
     """
-    order = sorted(range(len(sources)), key=lambda place: _rank(sources[place].label, seed))
+    order = sorted(range(len(sources)), key=lambda place: rank(sources[place].label, seed))
     found: dict[int, list[Document]] = {}
     tally, total, cut = Tally(), 0, 0
     with progress.task("sampling", total=limit, unit="B") as task:
@@ -79,7 +81,8 @@ def sample(
     return Sample(documents, tally, total, len(found), cut, len(sources), total_bytes(sources))
 
 
-def _rank(name: str, seed: int) -> int:
+def rank(name: str, seed: int = SEED) -> int:
+    """A number that depends on the name and the seed only: sorting by it shuffles."""
     return xxhash.xxh3_64_intdigest(name.encode(), seed=seed)
 
 
@@ -105,3 +108,18 @@ def clean_sample(found: Sample, config: CleanConfig, chain: Chain, out: Path, wo
     """What cleaning makes of a sample, in the new folder `out`. Nothing being left is a result like others."""
     mapped = map_documents(found.documents, found.tally, chain, out / "mapped", workers=workers)
     return write_corpus([mapped], config, out / "clean", Silent())
+
+
+def sample_clean(directory: Path, limit: int = SAMPLE, seed: int = SEED) -> list[Document]:
+    """About `limit` bytes of the documents of a cleaned corpus, from all over it, in order.
+
+    Row groups and then rows are chosen by hash; no more than `GROUPS` row groups are read.
+    """
+    groups = [(path, index, size) for path in parts(directory / DATA) for index, size in enumerate(group_sizes(path))]
+    chosen = sorted(groups, key=lambda group: rank(f"{group[0].name}:{group[1]}", seed))[:GROUPS]
+    share = limit / max(1, sum(size for _, _, size in chosen))
+    found: list[Document] = []
+    for path, index, _ in sorted(chosen):
+        rows = read_group(path, index)
+        found += [row for row in rows if share >= 1 or rank(row.id, seed) < share * 2**64]
+    return found
