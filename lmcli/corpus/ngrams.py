@@ -35,11 +35,17 @@ def ngrams(word_hashes: Hashes, n: int) -> Hashes:
     count = len(word_hashes) - n + 1
     if count <= 0:
         return np.empty(0, dtype=np.uint64)
-    value = word_hashes[:count].copy()
-    for offset in range(1, n):
-        value *= _BASE
-        value += word_hashes[offset : offset + count]
-    return mix(value)
+    runs = word_hashes
+    for length in range(1, n):
+        runs = longer(runs, word_hashes[length:])
+    return mix(runs)
+
+
+def longer(runs: Hashes, following: Hashes) -> Hashes:
+    """(len(following),) the runs with one more word, not mixed yet; `following` are the words behind each."""
+    value = runs[: len(following)] * _BASE
+    value += following
+    return value
 
 
 def mix(value: Hashes) -> Hashes:
