@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
+Small = npt.NDArray[np.int32]
 Hashes = npt.NDArray[np.uint64]
 
 LONGEST_PIECE = 16
@@ -61,28 +62,40 @@ class Lattice:
         self._words = words
         found = [self._fitting(length, pieces, whole) for length in range(1, LONGEST_PIECE + 1)]
         places, lengths, chosen = (np.concatenate(column) for column in zip(*found, strict=True))
-        start = places + words.word[places]
-        end = start + lengths
-        order = np.lexsort((chosen, end, words.local[places] + lengths))
-        self._start, self._piece = start[order], chosen[order]
-        end, depth = end[order], (words.local[places] + lengths)[order]
-        firsts = np.flatnonzero(np.diff(end, prepend=-1))
-        self._firsts, self._ends = firsts, end[firsts]
-        self._levels = np.searchsorted(depth[firsts], np.arange(1, int(depth.max(initial=0)) + 2))
+        start = (places + words.word[places]).astype(np.int32)
+        end, depth = start + lengths, (words.local[places] + lengths).astype(np.int32)
+        order = np.lexsort((chosen, end, depth))
+        self._start, self._end, self._depth, self._piece = start[order], end[order], depth[order], chosen[order]
+        self._group()
 
-    def _fitting(self, length: int, pieces: Sequence[bytes], whole: bool) -> tuple[Ints, Ints, Ints]:
-        ids = np.array([place for place, piece in enumerate(pieces) if len(piece) == length], dtype=np.int64)
-        table = Words([pieces[place] for place in ids])
-        keys = table.substrings(length, whole_characters=False)[1]
-        order = np.argsort(keys, kind="stable")
+    def keep(self, new: Ints) -> None:
+        """Go on with fewer pieces: `new` gives each its new number, in the same order, or -1 where it is dropped."""
+        piece = new[self._piece].astype(np.int32)
+        kept = piece >= 0
+        self._start, self._end, self._depth = self._start[kept], self._end[kept], self._depth[kept]
+        self._piece = piece[kept]
+        self._group()
+
+    def _group(self) -> None:
+        """Find where the edges to each node begin, and the nodes of each distance from the start of a word."""
+        firsts = np.flatnonzero(np.diff(self._end, prepend=-1))
+        self._firsts, self._ends = firsts, self._end[firsts]
+        deepest = int(self._depth.max(initial=0))
+        self._levels = np.searchsorted(self._depth[firsts], np.arange(1, deepest + 2))
+
+    def _fitting(self, length: int, pieces: Sequence[bytes], whole: bool) -> tuple[Ints, Small, Small]:
+        """Places, lengths and pieces of one length."""
+        ids = np.array([place for place, piece in enumerate(pieces) if len(piece) == length], dtype=np.int32)
         places, hashes = self._words.substrings(length, whole_characters=length > 1)
-        if not len(keys):
-            return places[:0], places[:0], places[:0]
+        if not len(ids):
+            return places[:0], ids, ids
+        keys = Words([pieces[place] for place in ids]).substrings(length, whole_characters=False)[1]
+        order = np.argsort(keys, kind="stable")
         at = np.minimum(np.searchsorted(keys[order], hashes), len(keys) - 1)
         fits = keys[order][at] == hashes
         if not whole and length > 1:
             fits &= (self._words.local[places] > 0) | (self._words.left[places] > length)
-        return places[fits], np.full(int(fits.sum()), length), ids[order][at[fits]]
+        return places[fits], np.full(int(fits.sum()), length, dtype=np.int32), ids[order][at[fits]]
 
     def cheapest(self, costs: Ints) -> tuple[Ints, Ints]:
         """The cost of each word's best cut, and for each node the place in the lattice that leads to it best.

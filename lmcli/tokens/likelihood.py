@@ -35,15 +35,19 @@ def choose_pieces(counts: Mapping[bytes, int], wanted: int, min_frequency: int, 
     weights = np.array([counts[word] for word in ordered], dtype=np.int64)
     pieces, occurrences = _seeds(words, weights, min_frequency, seeds)
     lattice, costs = Lattice(words, pieces), _costs(occurrences)
+    without = _Without(pieces)
     while True:
         for _ in range(ROUNDS_OF_COUNTING):
             used = lattice.counts(lattice.cheapest(costs)[1], weights, len(pieces))
             costs = _costs(used)
         if len(pieces) <= wanted:
             break
-        kept = _missed_most(pieces, used, costs, max(wanted, int(KEPT * len(pieces))))
+        kept = without.missed_most(used, costs, max(wanted, int(KEPT * len(pieces))))
+        new = np.full(len(pieces), -1, dtype=np.int64)
+        new[kept] = np.arange(len(kept))
+        lattice.keep(new)
+        without.keep(new)
         pieces, costs = [pieces[place] for place in kept], costs[kept]
-        lattice = Lattice(words, pieces)
     order = sorted(range(256, len(pieces)), key=lambda place: (costs[place], pieces[place]))
     return {pieces[place]: round(-int(costs[place]) / UNIT * math.log(2), 6) for place in [*range(256), *order]}
 
@@ -75,9 +79,22 @@ def _costs(used: Ints) -> Ints:
     return costs
 
 
-def _missed_most(pieces: Sequence[bytes], used: Ints, costs: Ints, count: int) -> list[int]:
-    """The bytes and the pieces without which the text would cost most more, `count` in all, in their old order."""
-    instead = Lattice(Words(pieces[256:]), pieces, whole=False).cheapest(costs)[0]
-    loss = used[256:] * (instead - costs[256:])
-    order = np.argsort(-loss, kind="stable")[: count - 256]
-    return [*range(256), *(int(place) + 256 for place in np.sort(order))]
+class _Without:
+    """What each piece of several bytes would cost if the others had to spell it."""
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        self._lattice = Lattice(Words(pieces[256:]), pieces, whole=False)
+        self._left = np.arange(len(pieces) - 256)
+        """The places, among those that it began with, of the pieces that are left."""
+
+    def missed_most(self, used: Ints, costs: Ints, count: int) -> Ints:
+        """The bytes and the pieces without which the text would cost most more, `count` in all, in their old order."""
+        instead = self._lattice.cheapest(costs)[0][self._left]
+        loss = used[256:] * (instead - costs[256:])
+        order = np.argsort(-loss, kind="stable")[: count - 256]
+        return np.concatenate([np.arange(256), np.sort(order) + 256])
+
+    def keep(self, new: Ints) -> None:
+        """Go on without the pieces whose new number is -1."""
+        self._lattice.keep(new)
+        self._left = self._left[new[256:] >= 0]

@@ -23,7 +23,7 @@ from lmcli.tokens.pretokenization import SEGMENT, byte_of_character, segments
 from lmcli.tokens.special import UNKNOWN
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_LONGEST_PART = 1 << 20  # characters, for kinds whose memory grows with the length of a word
+_LONGEST_PART = 1 << 20  # characters
 _BYTE_TOKEN = re.compile("<0x[0-9A-F]{2}>")
 
 
@@ -77,13 +77,13 @@ class Tokenizer:
     def parts(self, text: str) -> Iterator[str]:
         """Parts of a long text that can be encoded on their own, with the same ids; the whole text where unknown.
 
-        Words of more than a million characters are cut, except for byte-level BPE.
+        Words of more than a million characters are cut: memory grows with the longest word.
         """
         if self.unit == "characters":
             return (text[start : start + SEGMENT] for start in range(0, max(1, len(text)), SEGMENT))
         if self._boundary is None:
             return iter((text,))
-        return segments(text, SEGMENT, self._boundary, None if self.unit == "bytes" else _LONGEST_PART)
+        return segments(text, SEGMENT, self._boundary, _LONGEST_PART)
 
     def encode_part(self, text: str) -> list[int]:
         """The ids of a text that is no longer cut, by the `tokenizers` library: the reference for every faster way."""

@@ -18,7 +18,7 @@ from lmcli.tokens.sampling import TrainingSample
 
 LONGEST_WORD = 64
 """Bytes of a word that are looked at together; longer ones are cut."""
-WORD_BYTES = 3_000_000
+WORD_BYTES = 2_000_000
 """Bytes of different words that are learned from, the most frequent ones: time and memory grow with them."""
 SEEDS = 8
 """Pieces to choose from, for each one wanted."""
