@@ -119,8 +119,8 @@ def decode(cls: type[T], values: Mapping[str, Any], path: str = "") -> T:
     known = fields(cls)
     for key in values:
         if key not in known:
-            hint = did_you_mean(key, known) or f"known keys: {', '.join(known)}"
-            raise ConfigError(f"unknown key {_join(path, key)}", hint, _join(path, key))
+            listed = f"known keys: {', '.join(known)}" if known else f"{path or 'this table'} has no keys"
+            raise ConfigError(f"unknown key {_join(path, key)}", did_you_mean(key, known) or listed, _join(path, key))
     decoded = {key: _decode_field(known[key], value, _join(path, key)) for key, value in values.items()}
     for name, field in known.items():
         if name not in decoded and (field.owned or field.owned_list):
@@ -166,7 +166,13 @@ def _decode_list(owned: OwnedList, value: Any, path: str) -> tuple[Any, ...]:
     for table in tables:
         if not isinstance(table, Mapping) or "name" not in table:
             raise ConfigError(f"each entry of {path} is a name or a table with a name, not {table!r}", key=path)
-    return tuple(_decode_owned(Owned(owned.registry, ""), table, path) for table in tables)
+    return tuple(_decode_owned(Owned(owned.registry, ""), table, _join_known(owned, path, table)) for table in tables)
+
+
+def _join_known(owned: OwnedList, path: str, table: Mapping[str, Any]) -> str:
+    """clean.filters.whitespace: which entry of a list is at fault; the list itself for a name that no entry has."""
+    name = table["name"]
+    return _join(path, name) if isinstance(name, str) and name in owned.registry else path
 
 
 def check(hint: Any, value: Any, path: str) -> Any:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from lmcli.errors import ConfigError
+
 Duplicates = Literal["near", "exact", "keep"]
 
 _REPAIR = ("unicode", "html", "whitespace")
@@ -54,7 +56,8 @@ def expanded(listed: Sequence[Any]) -> list[Any]:
     """The list with each preset's name replaced by its filters.
 
     A filter that is listed after a preset which has it takes its place there: ["web", {name = "quality.gopher",
-    min_words = 20}] is the preset with another threshold.
+    min_words = 20}] is the preset with another threshold. Raises ConfigError for a list that comes to nothing, which
+    would be taken for one that isn't given.
     """
     filters: list[Any] = []
     for item in listed:
@@ -62,6 +65,8 @@ def expanded(listed: Sequence[Any]) -> list[Any]:
             filters += PRESETS[item].filters
         else:
             _place(filters, item)
+    if listed and not filters:
+        raise ConfigError('filters = ["none"] lists no filter', 'write preset = "none"', "clean.filters")
     return filters
 
 

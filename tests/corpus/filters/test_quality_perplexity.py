@@ -71,5 +71,5 @@ def test_which_model_is_asked_for() -> None:
 
 @pytest.mark.parametrize("bounds", [{"min": 5, "max": 5}, {"min": 6, "max": 5}, {"max": 0}, {"min": -1}])
 def test_bounds_that_leave_nothing_are_refused(bounds: dict[str, float]) -> None:
-    with pytest.raises(ConfigError, match=r"quality.perplexity: min|filters\.(max|min) = "):
+    with pytest.raises(ConfigError, match=r"quality.perplexity: min|filters\.quality\.perplexity\.(max|min) = "):
         config(**bounds)
