@@ -7,6 +7,7 @@ import os
 from lmcli.cli.making import cores, make, planned, shown
 from lmcli.cli.session import Session, Shown
 from lmcli.errors import ArtifactError
+from lmcli.project import durable
 from lmcli.project.settings import Given
 from lmcli.stages import cleaning
 
@@ -26,9 +27,11 @@ def whole(session: Session, given: Given, workers: int, *, merge: bool = False) 
     if session.dry_run:
         plan = planned(session, TARGET, given)
         return plan if merge else tried(session, given, workers, plan)
+    merged = cleaning.merged_shards(project, given)
     outcomes = make(session, TARGET, given, workers=workers)
-    with project.writing():
-        cleaning.forget(project, given)
+    if merged:
+        with project.writing():
+            durable.remove_tree(merged)
     return shown(project, outcomes)
 
 

@@ -21,7 +21,7 @@ from lmcli.corpus.mapping import Mapped, map_sources
 from lmcli.corpus.sources import Source
 from lmcli.errors import ArtifactError, UsageError
 from lmcli.progress import Progress
-from lmcli.project import durable
+from lmcli.project import busy, durable
 
 _UNSIZED = 1 << 20  # bytes that a source without a file counts for
 
@@ -107,11 +107,12 @@ class Job:
         durable.mkdir(self.folder)
         out = durable.temporary_name(target)
         mine = share(self.sources, Shard(index, self.count))
-        try:
-            map_sources(mine, self.config, self.chain, out, workers=workers, progress=progress)
-            self._publish(out, target)
-        finally:
-            durable.remove_tree(out)
+        with busy.using(self.folder):
+            try:
+                map_sources(mine, self.config, self.chain, out, workers=workers, progress=progress)
+                self._publish(out, target)
+            finally:
+                durable.remove_tree(out)
         return True
 
     def _publish(self, out: Path, target: Path) -> None:

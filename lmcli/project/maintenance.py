@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from lmcli.project import durable, freshness
+from lmcli.project import busy, durable, freshness
 from lmcli.project.digests import Digests
 from lmcli.project.lock import Manifest
 from lmcli.project.project import Project
@@ -57,7 +57,7 @@ def garbage(project: Project, manifest: Manifest) -> list[Path]:
     found = [path for path in sorted(project.artifacts.glob("*/*")) if path not in kept]
     for folder in (project.root, project.cache, *sorted((project.artifacts / "sources").glob("*"))):
         found += [path for path in sorted(folder.glob(f"{durable.TEMPORARY}*")) if path.parent not in found]
-    found += sorted(project.runs.glob(f"**/{durable.TEMPORARY}*"))
+    found += [path for path in sorted(project.runs.glob(f"**/{durable.TEMPORARY}*")) if not busy.in_use(path.parent)]
     return found
 
 

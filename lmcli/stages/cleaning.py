@@ -15,7 +15,6 @@ from lmcli.config import dump
 from lmcli.corpus.config import CleanConfig
 from lmcli.errors import ConfigError, UsageError
 from lmcli.progress import Progress
-from lmcli.project import durable
 from lmcli.project.config import ProjectConfig
 from lmcli.project.project import Project
 from lmcli.project.settings import Given, resolve
@@ -119,9 +118,11 @@ def trial(project: Project, given: Given, progress: Progress, workers: int) -> t
         return clean_sample(found, wanted.config, wanted.chain, Path(folder), workers), found
 
 
-def forget(project: Project, given: Given) -> None:
-    """Remove the shards of a corpus that is published."""
-    durable.remove_tree(job(project, given, 1).folder)
+def merged_shards(project: Project, given: Given) -> Path | None:
+    """The folder of the shards that `clean` merges, which nobody needs afterwards; None where they aren't complete."""
+    whole = job(project, given, 1)
+    found = _complete(whole.config, whole.sources, whole.chain, whole.folder)
+    return found.folder if found else None
 
 
 def _complete(config: CleanConfig, sources: tuple[Source, ...], chain: Chain, folder: Path) -> Job | None:

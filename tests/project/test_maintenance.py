@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lmcli.errors import ArtifactError
-from lmcli.project import maintenance
+from lmcli.project import busy, maintenance
 from lmcli.project.project import Project
 from tests.project.toys import make_all, make_project, states, tree_bytes
 
@@ -108,3 +108,11 @@ def test_reasons_are_named_file_by_file_after_gc(project: Project) -> None:
     maintenance.gc(project)
     (project.root / "corpus" / "b.txt").write_text("five")
     assert states(project)["letters"] == "letters is stale: input corpus changed (corpus/b.txt)"
+
+
+def test_shards_that_are_being_written_are_no_garbage(project: Project) -> None:
+    shard = project.runs / "clean" / "abc" / ".tmp-shard-00000-of-00002-1"
+    shard.mkdir(parents=True)
+    with busy.using(shard.parent):
+        assert shard not in maintenance.garbage(project, project.manifest())
+    assert shard in maintenance.garbage(project, project.manifest())
