@@ -19,9 +19,9 @@ HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 HAN_PIECE = 4
 """Characters in a piece of Chinese at most: most words have two, and idioms four.
 
-Pieces that are cut blindly cost some compression. On 3 MB of random words of jieba's dictionary, by their frequency, 8192
-tokens learned from pieces of 2, 3, 4, 6 and 8 characters take 3.43, 3.52, 3.61, 3.70 and 3.74 bytes of other such text,
-whole clauses 3.98; clauses give tokens of several words and parts of words.
+Pieces that are cut blindly cost some compression. On 3 MB of random words of jieba's dictionary, by their frequency,
+8192 tokens learned from pieces of 2, 3, 4, 6 and 8 characters take 3.43, 3.52, 3.61, 3.70 and 3.74 bytes of other such
+text, from whole clauses 3.98; but then tokens are parts of several words.
 """
 
 
