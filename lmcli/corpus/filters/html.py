@@ -2,37 +2,51 @@
 
 from __future__ import annotations
 
+import functools
 import html
+import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Annotated, Literal
 
 from lmcli.config import section
+from lmcli.corpus.documents import Drop
+from lmcli.errors import MachineError
 
 _PARAGRAPHS = {
-    "address", "article", "aside", "blockquote", "body", "center", "dl", "fieldset", "figure", "footer", "form",
-    "h1", "h2", "h3", "h4", "h5", "h6", "head", "header", "hr", "html", "main", "nav", "ol", "p", "pre", "section",
-    "table", "title", "ul",
+    "address", "article", "aside", "blockquote", "body", "center", "details", "dialog", "dl", "fieldset", "figure",
+    "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "head", "header", "hgroup", "hr", "html", "main", "nav", "ol",
+    "p", "pre", "section", "table", "title", "ul",
 }  # fmt: skip
 _LINES = {
-    "br", "caption", "dd", "div", "dt", "figcaption", "legend", "li", "option", "tbody", "tfoot", "thead", "tr",
+    "br", "caption", "dd", "div", "dt", "figcaption", "legend", "li", "optgroup", "option", "summary", "tbody", "tfoot",
+    "thead", "tr",
 }  # fmt: skip
 _INLINE = {
-    "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "button", "cite", "code", "col", "colgroup", "data", "del",
-    "dfn", "em", "font", "i", "img", "input", "ins", "kbd", "label", "link", "mark", "meta", "nobr", "q", "rp",
-    "rt", "ruby", "s", "samp", "select", "small", "source", "span", "strike", "strong", "sub", "sup", "textarea",
-    "time", "tt", "u", "var", "wbr",
+    "a", "abbr", "acronym", "audio", "b", "bdi", "bdo", "big", "button", "cite", "code", "col", "colgroup", "data",
+    "del", "dfn", "em", "font", "i", "img", "input", "ins", "kbd", "label", "link", "mark", "meta", "nobr", "picture",
+    "q", "rp", "rt", "ruby", "s", "samp", "select", "small", "source", "span", "strike", "strong", "sub", "sup",
+    "textarea", "time", "tt", "u", "var", "video", "wbr",
 }  # fmt: skip
 _CELLS = {"td", "th"}
 _HIDDEN = ("script", "style", "template", "noscript", "svg", "iframe", "object", "canvas", "math")
-_KNOWN = _PARAGRAPHS | _LINES | _INLINE | _CELLS | set(_HIDDEN)
+_SIGNS = _PARAGRAPHS | _LINES | _INLINE | _CELLS | set(_HIDDEN)
+# Tags too, but no sign that a text is HTML, for XML and C++ have the same names: #include <map>.
+_PARAGRAPHS |= {"dir", "frameset", "menu", "search"}
+_INLINE |= {
+    "area", "base", "basefont", "blink", "datalist", "embed", "frame", "map", "marquee", "meter", "noframes", "output",
+    "param", "progress", "rb", "rtc", "slot", "track",
+}  # fmt: skip
+_KNOWN = _SIGNS | _PARAGRAPHS | _INLINE
 
 # A tag ends before the next "<" at the latest, and no part of the pattern gives back what it took: on any text the
 # work is linear, which the tokenizer of the standard library doesn't promise.
 _TAG = re.compile(
-    r"""<(?P<close>/?)(?P<name>[a-zA-Z][a-zA-Z0-9]*+)(?=[\s/>])(?:[^<>"']|"[^"<]*+"|'[^'<]*+')*+>"""
+    r"<(?P<close>/?)(?P<name>[a-zA-Z][a-zA-Z0-9]*+(?:-[a-zA-Z0-9._-]*+)?)(?=[\s/>])"
+    r"""(?:[^<>"']|"[^"<]*+"|'[^'<]*+')*+>"""
     r"|(?P<comment><!--)|<[!?][^<>]*+>"
 )
-_PAGE = re.compile(r"\s*+(?:<\?xml[^<>]*+>\s*+)?<(?:!doctype\s++html|html|head|body)\b", re.IGNORECASE)
+_PAGE = re.compile(r"\s*+(?:<\?xml[^<>]*+>\s*+)?<(?:!doctype\s++html|html|head|body)(?=[\s/>])", re.IGNORECASE)
 _SPACES = re.compile(r"\s++")
 
 _FRAGMENT_DENSITY = 200  # characters for each tag, at most, in a text that is taken for a piece of HTML
@@ -43,22 +57,54 @@ class Html:
     """Turns HTML into text: no tags, scripts or styles, entities decoded, a line for each block.
 
     Text which merely has angle brackets (`<module>`, `List<int>`, `a < b`), and Markdown with a tag here and there,
-    stays as it is.
+    stays as it is. With mode "article" whole pages give their main text only, and are dropped where there is none;
+    pieces of HTML are treated as with "tags".
     """
 
-    def apply(self, text: str) -> str:
-        return _Page(text).text() if "<" in text and is_html(text) else text
+    mode: Annotated[
+        Literal["tags", "article"],
+        "tags keeps all the text of a page; article extracts its main text with trafilatura (extra html), much slower",
+    ] = "tags"
+
+    def apply(self, text: str) -> str | Drop:
+        if "<" not in text:
+            return text
+        if self.mode == "article" and is_page(text):
+            return _extractor()(text) or Drop("html.no_article")
+        return _Page(text).text() if is_html(text) else text
+
+
+def is_page(text: str) -> bool:
+    """Whether the text begins as a whole page does."""
+    return _PAGE.match(text) is not None
 
 
 def is_html(text: str) -> bool:
     """Whether the text is a page (it begins like one) or a fragment: it begins with a tag, and tags are all over it."""
-    if _PAGE.match(text):
+    if is_page(text):
         return True
     first = _TAG.match(text.lstrip()[:2000])
-    if not first or first["comment"] or (first["name"] or "").lower() not in _KNOWN:
+    if not first or first["comment"] or (first["name"] or "").lower() not in _SIGNS:
         return False
-    tags = sum((match["name"] or "").lower() in _KNOWN for match in _TAG.finditer(text))
+    tags = sum((match["name"] or "").lower() in _SIGNS for match in _TAG.finditer(text))
     return tags >= 2 and tags * _FRAGMENT_DENSITY >= len(text)
+
+
+@functools.cache
+def _extractor() -> Callable[[str], str]:
+    """Raises MachineError where trafilatura isn't installed."""
+    try:
+        import trafilatura
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        raise MachineError(f"the package {package} is not installed", 'pip install "lmcli[html]"') from None
+    # It logs each page that has no text; that is what the report of drops is for.
+    logging.getLogger("trafilatura").setLevel(logging.CRITICAL + 1)
+
+    def extract(page: str) -> str:
+        return (trafilatura.extract(page, include_comments=False) or "").strip()
+
+    return extract
 
 
 class _Page:
@@ -66,6 +112,8 @@ class _Page:
 
     def __init__(self, source: str) -> None:
         self._source = source
+        # In a page these are custom elements; in a piece of one <file-name> may be what its writer typed.
+        self._custom = is_page(source)
         self._written: list[str] = []
         self._preformatted = 0
 
@@ -101,7 +149,8 @@ class _Page:
 
     def _tag(self, name: str, closing: bool, source: str) -> None:
         if name not in _KNOWN:
-            self._write(source)
+            if "-" not in name or not self._custom:
+                self._write(source)
         elif name == "pre":
             self._preformatted = max(0, self._preformatted + (-1 if closing else 1))
             self._write("\n\n")
