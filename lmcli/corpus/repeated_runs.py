@@ -20,18 +20,19 @@ class RepeatedRuns:
     def __init__(self, hashes: Hashes, lengths: Places, n: int) -> None:
         self.n = n
         self._words = hashes
-        self._characters = np.zeros(len(hashes) + 1, dtype=np.int64)
-        np.cumsum(lengths, out=self._characters[1:])
-        self._bits = np.uint64(max(1, len(hashes).bit_length()))
+        self._lengths = lengths
+        self._before = np.zeros(len(lengths) + 1, dtype=np.int64)  # characters of the words before each place
+        np.cumsum(lengths, out=self._before[1:])
+        self._bits = np.uint64(len(hashes).bit_length())
         runs = ngrams(hashes, n)
         self._find(np.arange(len(runs), dtype=np.int64), runs)
 
     def grow(self, n: int) -> None:
         """Goes on to runs of `n` words, which may not be fewer than before."""
         while self.n < n:
-            possible = self._places < len(self._words) - self.n
-            places, runs = self._places[possible], self._runs[possible]
-            runs = longer(runs, self._words.take(places + self.n))
+            possible = (self._places < len(self._words) - self.n).nonzero()[0]
+            places = self._places.take(possible)
+            runs = longer(self._runs.take(possible), self._words.take(places + self.n))
             self.n += 1
             self._find(places, mix(runs))
 
@@ -41,46 +42,43 @@ class RepeatedRuns:
         One sort of numbers that hold some 50 bits of a run's hash and its place does the work of a sort and a
         permutation; those bits stand for the run from here on.
         """
-        low = (np.uint64(1) << self._bits) - np.uint64(1)
-        packed = runs & ~low
+        packed = (runs >> self._bits) << self._bits
         packed |= places.view(np.uint64)
         packed.sort()
-        found = packed >> self._bits
-        again = np.zeros(len(found) + 1, dtype=bool)  # with a place behind the last
-        np.equal(found[1:], found[:-1], out=again[1:-1])
-        repeated = again[:-1] | again[1:]
-        self._places = (packed[repeated] & low).view(np.int64)
-        self._runs = found[repeated]
-        self._again = again[:-1][repeated]
-
-    def _length(self, place: int, n: int) -> int:
-        return int(self._characters[place + n] - self._characters[place])
+        runs = packed >> self._bits
+        again = np.zeros(len(runs) + 1, dtype=bool)  # equal to the one before; with one behind the last
+        np.equal(runs[1:], runs[:-1], out=again[1:-1])
+        kept = (again[:-1] | again[1:]).nonzero()[0]
+        self._runs = runs.take(kept)
+        self._places = (packed.take(kept) ^ (self._runs << self._bits)).view(np.int64)
+        self._again = again.take(kept)
 
     def top(self) -> tuple[int, int]:
         """(characters, occurrences) of the run that occurs most often, the earliest of several; (0, 0) without any."""
-        count = len(self._words) - self.n + 1
-        if count <= 0:
+        if len(self._words) < self.n:
             return 0, 0
-        if not len(self._places):
-            return self._length(0, self.n), 1
-        firsts = np.flatnonzero(~self._again)
-        counts = np.diff(firsts, append=len(self._again))
-        most = int(counts.max())
-        return self._length(int(self._places[firsts[counts == most]].min()), self.n), most
+        place, count = 0, 1
+        if len(self._places):
+            firsts = (~self._again).nonzero()[0]
+            ends = np.append(firsts[1:], len(self._again))
+            counts = ends - firsts
+            count = int(counts.max())
+            place = int(self._places[firsts[counts == count]].min())
+        return int(self._before[place + self.n] - self._before[place]), count
 
     def bound(self) -> int:
         """At least as many characters as `repeated` will ever count from this `n` on.
 
         They are those of all words within a run that has occurred before, which become fewer as `n` grows.
         """
-        if not len(self._places):
-            return 0
         later = self._places[self._again]
-        edges = np.zeros(len(self._words) + 1, dtype=np.int64)
-        edges[later] += 1  # a place is in there once
+        if not len(later):
+            return 0
+        edges = np.zeros(len(self._before), dtype=np.int8)
+        edges[later] = 1  # each place is in there once, and so is each end
         edges[later + self.n] -= 1
-        covered = np.cumsum(edges[:-1]) > 0
-        return int(np.diff(self._characters)[covered].sum())
+        inside = np.cumsum(edges[:-1], dtype=np.int64) > 0
+        return int(np.dot(self._lengths, inside))
 
     def repeated(self) -> int:
         """Characters in runs that have occurred before, reading from the start and going on behind each such run.
@@ -88,13 +86,15 @@ class RepeatedRuns:
         This is the count of duplicate n-grams in Rae et al. 2021: overlapping runs count once.
         """
         order = np.argsort(self._places)
+        places = self._places.take(order)
+        lengths = self._before.take(places + self.n) - self._before.take(places)
         known: set[int] = set()
         total = after = 0
-        for place, run in zip(self._places[order].tolist(), self._runs[order].tolist(), strict=True):
+        for place, run, length in zip(places.tolist(), self._runs.take(order).tolist(), lengths.tolist(), strict=True):
             if place < after:
                 continue
             if run in known:
-                total += self._length(place, self.n)
+                total += length
                 after = place + self.n
             else:
                 known.add(run)

@@ -34,17 +34,17 @@ class FineWeb:
         lines = [line for line in text.split("\n") if line and not line.isspace()]
         if not lines:
             return Drop("fineweb.empty")
-        found = spans(text)
-        words = len(found) / (characters_per_word(text) if found.is_spaceless else 1)
-        newlines = text.count("\n")
-        if self._ended(text, lines, found.is_spaceless) < self.min_ended * len(lines):
+        spaceless = not text.isascii() and spans(text).is_spaceless
+        factor = characters_per_word(text) if spaceless else 1
+        if self._ended(text, lines, spaceless) / len(lines) < self.min_ended:
             return Drop("fineweb.line_punctuation")
-        short = self.short_line // 3 if found.is_spaceless and characters_per_word(text) == 2 else self.short_line
-        if sum(len(line) <= short for line in lines) > self.max_short * len(lines):
+        short = self.short_line // 3 if factor == 2 else self.short_line
+        if sum(len(line) <= short for line in lines) / len(lines) > self.max_short:
             return Drop("fineweb.short_lines")
-        if repetitions(lines)[1] > self.max_repeated * (len(text) - newlines):
+        newlines = text.count("\n")
+        if repetitions(lines)[1] / (len(text) - newlines) > self.max_repeated:
             return Drop("fineweb.repeated_lines")
-        return Drop("fineweb.newlines") if newlines > self.max_newlines * words else text
+        return Drop("fineweb.newlines") if newlines * factor / len(spans(text)) > self.max_newlines else text
 
     def _ended(self, text: str, lines: list[str], spaceless: bool) -> int:
         """The number of lines that end a sentence."""

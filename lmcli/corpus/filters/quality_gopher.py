@@ -77,29 +77,30 @@ class Gopher:
         return ""
 
     def _symbols(self, text: str, found: Spans) -> str:
-        ellipses = text.count("...") + text.count("…")
+        ellipses = _count(ELLIPSES, text)
         words: float = len(found)
         if found.is_spaceless:
-            ellipses += sum(map(text.count, WIDE_ELLIPSES)) - text.count("……")  # the Chinese ellipsis is two signs
+            ellipses += _count(WIDE_ELLIPSES, text) - text.count("……")  # the Chinese ellipsis is two signs
             words /= spaceless.characters_per_word(text)
-        return "symbols" if max(text.count("#"), ellipses) > self.max_symbols * words else ""
+        return "symbols" if max(text.count("#"), ellipses) / max(1, words) > self.max_symbols else ""
 
     def _lines(self, text: str, found: Spans) -> str:
         bullets = BULLETS + WIDE_BULLETS if found.is_spaceless else BULLETS
         ellipses = ELLIPSES + WIDE_ELLIPSES if found.is_spaceless else ELLIPSES
         lines = text.splitlines()
-        if _any(bullets, text) and sum(line.lstrip().startswith(bullets) for line in lines) > self.max_bullets * len(
-            lines
-        ):
-            return "bullets"
-        if _any(ellipses, text) and sum(line.rstrip().endswith(ellipses) for line in lines) > self.max_ellipsis * len(
-            lines
-        ):
-            return "ellipsis"
+        count = max(1, len(lines))
+        # Counting signs anywhere in the text is quick, and most texts have too few of them.
+        if _count(bullets, text) / count > self.max_bullets:
+            if sum(line.lstrip().startswith(bullets) for line in lines) / count > self.max_bullets:
+                return "bullets"
+        if _count(ellipses, text) / count > self.max_ellipsis:
+            if sum(line.rstrip().endswith(ellipses) for line in lines) / count > self.max_ellipsis:
+                return "ellipsis"
         return ""
 
     def _alphabetic(self, found: Spans) -> str:
-        return "alphabetic" if np.count_nonzero(found.has_letter) < self.min_alphabetic * len(found) else ""
+        alphabetic = np.count_nonzero(found.has_letter) / max(1, len(found))
+        return "alphabetic" if alphabetic < self.min_alphabetic else ""
 
     def _stop_words(self, text: str, found: Spans) -> str:
         missing = self.min_stop_words
@@ -113,8 +114,8 @@ class Gopher:
         return "stop_words" if missing > 0 else ""
 
 
-def _any(signs: tuple[str, ...], text: str) -> bool:
-    return any(sign in text for sign in signs)
+def _count(signs: tuple[str, ...], text: str) -> int:
+    return sum(map(text.count, signs))
 
 
 @functools.cache

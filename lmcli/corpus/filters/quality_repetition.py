@@ -50,32 +50,35 @@ class Repetition:
         """The rules on lines and paragraphs, none of which is empty."""
         lines = [line for line in text.split("\n") if line]
         count, characters = repetitions(lines)
-        if count > self.lines * len(lines):
+        if count / max(1, len(lines)) > self.lines:
             return "lines"
         paragraphs = [paragraph for part in text.strip().split("\n\n") if (paragraph := part.strip("\n"))]
         paragraph_count, paragraph_characters = repetitions(paragraphs)
-        if paragraph_count > self.paragraphs * len(paragraphs):
+        if paragraph_count / max(1, len(paragraphs)) > self.paragraphs:
             return "paragraphs"
-        if characters > self.line_characters * len(text):
+        if characters / max(1, len(text)) > self.line_characters:
             return "line_characters"
-        return "paragraph_characters" if paragraph_characters > self.paragraph_characters * len(text) else ""
+        share = paragraph_characters / max(1, len(text))
+        return "paragraph_characters" if share > self.paragraph_characters else ""
 
     def _runs(self, text: str) -> str:
         """The rules on runs of words."""
         found = spans(text)
+        length = max(1, len(text))
         factor = characters_per_word(text) if found.is_spaceless else 1
         runs = RepeatedRuns(found.hashes, found.lengths, TOP[0] * factor)
         for n, share in zip(TOP, self.top, strict=True):
             runs.grow(n * factor)
             characters, count = runs.top()
-            if count * (characters + (0 if found.is_spaceless else n - 1)) > share * len(text):
+            spaces = 0 if found.is_spaceless else n - 1
+            if count * (characters + spaces) / length > share:
                 return f"top_{n}_grams"
-        limit = min(self.repeated) * len(text)
         for n, share in zip(REPEATED, self.repeated, strict=True):
-            if runs.bound() <= limit:
-                return ""  # whatever n comes
             runs.grow(n * factor)
-            if runs.bound() > share * len(text) and runs.repeated() > share * len(text):
+            bound = runs.bound() / length
+            if bound <= min(self.repeated):
+                return ""  # for all further n as well
+            if bound > share and runs.repeated() / length > share:
                 return f"repeated_{n}_grams"
         return ""
 
