@@ -37,13 +37,15 @@ _LONG = 1 << 10  # characters of a word that are hashed as part of a block
 class Spans:
     """Token i is text[starts[i] : starts[i] + lengths[i]]; all arrays are (tokens,).
 
-    `is_word` leaves out punctuation, `has_letter` tells words with a letter (or, in scripts without spaces, a vowel or
-    tone mark) from numbers. Equal tokens have equal `hashes`, which mean nothing beyond this process.
+    `is_word` leaves out punctuation; `is_character` are the words that are one character of a script without spaces;
+    `has_letter` tells words with a letter (or, in those scripts, a vowel or tone mark) from numbers. Equal tokens have
+    equal `hashes`, which mean nothing beyond this process. `is_spaceless` is that of `words`.
     """
 
     starts: Places
     lengths: Places
     is_word: Flags
+    is_character: Flags
     has_letter: Flags
     hashes: Hashes
     is_spaceless: bool
@@ -68,16 +70,18 @@ def spans(text: str) -> Spans:
         codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
         kinds = _kinds(_KNOWN + 1).take(np.minimum(codes, _KNOWN))
     starts, ends = _edges(kinds)
-    single = kinds.take(starts) if len(starts) else kinds[:0]
+    first = kinds.take(starts)
     lengths = ends - starts
-    is_word = (single & (_INSIDE | _SPACELESS)) != 0
+    is_word = (first & (_INSIDE | _SPACELESS)) != 0
+    is_character = (first & _SPACELESS) != 0
     return Spans(
-        starts,
-        lengths,
-        is_word,
-        _with_letter(kinds, starts, ends),
-        _hashes(codes, starts, ends),
-        _mostly_spaceless((single & _SPACELESS) != 0, lengths[is_word]) if not text.isascii() else False,
+        starts=starts,
+        lengths=lengths,
+        is_word=is_word,
+        is_character=is_character,
+        has_letter=_with_letter(kinds, starts, ends),
+        hashes=_hashes(codes, starts, ends),
+        is_spaceless=int(np.count_nonzero(is_character)) > 0.5 * int(np.dot(lengths, is_word)),
     )
 
 
@@ -108,11 +112,6 @@ def _with_letter(kinds: npt.NDArray[np.uint8], starts: Places, ends: Places) -> 
     letters = np.zeros(len(kinds) + 1, dtype=np.int32)
     np.cumsum(kinds >= _LETTER, out=letters[1:])
     return letters.take(ends) > letters.take(starts)
-
-
-def _mostly_spaceless(single: Flags, lengths: Places) -> bool:
-    """As in `words.is_spaceless`."""
-    return int(np.count_nonzero(single)) > 0.5 * int(lengths.sum())
 
 
 def _hashes(codes: Codes, starts: Places, ends: Places) -> Hashes:

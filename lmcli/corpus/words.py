@@ -31,15 +31,8 @@ _ACCENTED = re.compile("[\u00c0-\u024f\u0300-\u03ff\u1e00-\u1fff]")
 _ACCENTS = re.compile("[\u0300-\u036f]")
 
 
-def _folded_byte(code: int) -> int:
-    """ASCII: letters in lower case, digits as 0, punctuation as space; bytes of other characters stay."""
-    sign = chr(code)
-    if code < 128 and not sign.isalnum() and not sign.isspace() and sign.isprintable():
-        return ord(" ")
-    return ord("0" if sign in "123456789" else sign.lower()) if code < 128 else code
-
-
-_FOLDED = bytes(map(_folded_byte, range(256)))
+_NUMBER = re.compile(r"\d++(?:[.,،٫]\d++)?+")
+_SPACES = str.maketrans(dict.fromkeys("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", " "))
 
 
 @functools.lru_cache(maxsize=2)
@@ -60,17 +53,19 @@ def is_spaceless(text: str) -> bool:
     if text.isascii():
         return False
     characters = len(_SPACELESS.findall(text))
-    return characters > 0.5 * sum(map(len, words(text)))
+    return characters > 0 and characters > 0.5 * sum(map(len, words(text)))
 
 
 def folded_words(text: str) -> list[str]:
-    """Words for comparing texts: in lower case, digits as 0, no accents, so that small edits of form don't count.
+    """Words for comparing texts: in lower case, numbers as 0, no accents, so that small edits of form don't count.
 
-    Every punctuation mark separates words here. Tables and `split` do what regular expressions do four times as slowly.
+    Every punctuation mark separates words here. Tables and `split` do in a fraction of the time what regular expressions
+    do.
     """
+    text = _NUMBER.sub("0", text.lower())
     if text.isascii():
-        return text.encode().translate(_FOLDED).decode().split()
-    text = text.lower().encode("utf-8", "surrogatepass").translate(_FOLDED).decode("utf-8", "surrogatepass")
+        return text.translate(_SPACES).split()
+    text = text.encode("utf-8", "surrogatepass").translate(_BYTES).decode("utf-8", "surrogatepass")
     if _ACCENTED.search(text):
         text = unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", text)))
     text = _WIDE_PUNCTUATION.sub(" ", text)

@@ -70,11 +70,11 @@ class Gopher:
             return "too_short"
         if words > high:
             return "too_long"
-        if words and not found.is_spaceless:
-            length = int(np.dot(found.lengths, found.is_word)) / words
-            if not self.min_word_length <= length <= self.max_word_length:
-                return "word_length"
-        return ""
+        if found.is_spaceless:
+            return ""
+        spaced = found.is_word & ~found.is_character
+        length = np.dot(found.lengths, spaced) / max(1, np.count_nonzero(spaced))
+        return "" if not words or self.min_word_length <= length <= self.max_word_length else "word_length"
 
     def _symbols(self, text: str, found: Spans) -> str:
         ellipses = _count(ELLIPSES, text)
@@ -88,14 +88,14 @@ class Gopher:
         bullets = BULLETS + WIDE_BULLETS if found.is_spaceless else BULLETS
         ellipses = ELLIPSES + WIDE_ELLIPSES if found.is_spaceless else ELLIPSES
         lines = text.splitlines()
+        starts = (line.lstrip().startswith(bullets) for line in lines)
+        ends = (line.rstrip().endswith(ellipses) for line in lines)
         count = max(1, len(lines))
         # Counting signs anywhere in the text is quick, and most texts have too few of them.
-        if _count(bullets, text) / count > self.max_bullets:
-            if sum(line.lstrip().startswith(bullets) for line in lines) / count > self.max_bullets:
-                return "bullets"
-        if _count(ellipses, text) / count > self.max_ellipsis:
-            if sum(line.rstrip().endswith(ellipses) for line in lines) / count > self.max_ellipsis:
-                return "ellipsis"
+        if _count(bullets, text) / count > self.max_bullets and sum(starts) / count > self.max_bullets:
+            return "bullets"
+        if _count(ellipses, text) / count > self.max_ellipsis and sum(ends) / count > self.max_ellipsis:
+            return "ellipsis"
         return ""
 
     def _alphabetic(self, found: Spans) -> str:
