@@ -22,7 +22,6 @@ FILTERS = Registry(
         "segment": "lmcli.corpus.filters.segment:Segment",
         "language": "lmcli.corpus.filters.language:Language",
         "decontaminate": "lmcli.corpus.filters.decontaminate:Decontaminate",
-        "segment": "lmcli.corpus.filters.segment:Segment",
         "stopwords": "lmcli.corpus.filters.stopwords:Stopwords",
         "quality.length": "lmcli.corpus.filters.quality_length:Length",
         "quality.gopher": "lmcli.corpus.filters.quality_gopher:Gopher",
