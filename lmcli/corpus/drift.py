@@ -18,6 +18,7 @@ from lmcli.errors import MachineError
 
 HELD_OUT = 10  # every tenth document of the corpus is compared with the others, to know what is usual
 FEW = 30  # documents: with fewer, a distribution of lengths says little
+_UNNAMED = ("Other", "und")  # a script, a language that nobody can name
 SHOWN = 12  # unknown words and characters that are named
 
 
@@ -214,12 +215,13 @@ def _words(name: str, rest: Counter[str], usual: Counter[str], corpus: Counter[s
     before, now = coverage(rest, usual), coverage(corpus, text)
     missing = (1.0 if math.isnan(before) else before) - now
     what = name.split()[0]
+    few = 0.02 if what == "words" else 0.002  # a text can do with far fewer characters than words
     if math.isnan(now):
         verdict = f"there are no {what} to compare"
-    elif missing < 0.02:
+    elif missing < few:
         verdict = f"its {what} are those of the corpus"
     else:
-        verdict = f"some {what} are new" if missing < 0.1 else f"many {what} are new to the corpus"
+        verdict = f"some {what} are new" if missing < 5 * few else f"many {what} are new to the corpus"
     return Figure(name, "share", number(before), number(now), verdict)
 
 
