@@ -1,116 +1,110 @@
-"""Text as sentences, for objectives that put them in order or fill them in."""
+"""Where sentences end: rules for scripts with and without spaces, in linear time."""
 
 from __future__ import annotations
 
+import itertools
 import re
 
-from lmcli.corpus.words import SPACELESS
+_NEWLINES = "\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029"
+_SURE = "。！？｡।॥۔؟።։។။"  # ends of sentences whatever stands behind them
+_CLOSING = "\"'”’»›)\\]}」』】》〉）］｝"
 
-_SURE = "。！？｡؟۔।॥։።။។៕"  # end a sentence always; . ! ? and … where a space or a script without spaces follows
-_CLOSING = r"\"'”’»)\]}』」】》〉）］｝〕｣*_`"
-# A sentence may end behind marks, what closes with them and the space, or behind a newline.
-_STOP = re.compile(rf"(?:(?P<marks>[.!?…{_SURE}]++)(?P<closing>[{_CLOSING}]*+(?:[ \xa0\u202f]»)?+)|\n)(?P<space>\s*+)")
-_PHRASE = re.compile("(?<=[\u0e01-\u0e5b]) ++(?=[\u0e01-\u0e5b])")
+# Marks are taken with all that belongs to them, wanted or not: a match that could fail would be tried at each of them.
+_END = re.compile(
+    rf"(?P<marks>[.!?…‥．‼⁇⁈⁉{_SURE}]++)(?P<closing>[{_CLOSING}]*+)(?P<space>\s*+)|(?P<line>[{_NEWLINES}])\s*+"
+)
+_NEWLINE = re.compile(f"[{_NEWLINES}]")
+_IS_SURE = re.compile(f"[{_SURE}]|……")
+_SPACELESS_LETTER = re.compile("[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
+_BEFORE = re.compile(r"[^\s(\[{\"'“‘«„]*\Z")
+_NEXT = re.compile(r"[(\[{\"'“‘«„¿¡*_]{0,4}+(?P<word>\w{0,20}+)")
+_SHORTENED = re.compile(r"[^\W\d_](?:\.[^\W\d_]{1,2})*+")  # J, U.S, Ph.D
 
-_OPENING = re.compile(r"[\"'“‘«(\[{¿¡*_`「『（《【]*+")
-_SPACELESS = re.compile(f"[{SPACELESS}]")
-_LIST_ITEM = re.compile(r"(?:[-*+•·>|]|#{1,6}|[0-9]{1,3}[.)]|[a-zA-Z]\))[ \t]|[-=*_]{3}")
-_BLANK_LINE = re.compile(r"\n[^\S\n]*+\n")
-_BEFORE = 24  # characters in front of a full stop, among which its word is looked for
-_APART = re.compile(r"[\s(\[{\"'“‘«,;:/*_`]")
-_INITIALS = re.compile(r"(?:[^\W\d_]\.)*+[^\W\d_]")
-_NEXT_WORD = re.compile(r"[^\W\d_]++")
+_LOOK_BACK = 24  # characters: no abbreviation is longer
 
-# A name follows these, written with a capital letter; a number follows those; a sentence goes on behind these others.
 _TITLES = frozenset(
-    """
-    Adm Brig Capt Cmdr Col Cpl Dipl Dr Drs Fr Frl Gen Gov Hon Hr Ing Lt Maj Messrs Mgr Mlle Mme Mr Mrs Ms Mt Mts Pres
-    Prof Rep Rev Sen Sgt Sr Sra Srta St Ste Supt Avda Dña Excmo Ud Uds
-    """.split()
+    """mr mrs ms messrs dr prof st mt ft gen col capt cpt lt sgt maj cmdr adm rev hon gov sen rep pres supt vs cf viz
+    e.g i.e eg ie resp approx ca incl hr frl z.b d.h u.a o.ä bzw vgl sog ggf evtl mme mlle mgr sra srta dra ud uds
+    p.ej""".split()
 )
-_NUMBERED = frozenset(
-    """
-    abb abs art bd bl ch chap eq eqs fig figs kap no nos nr núm op p pág par pp ref s sec str tab vol vols jan feb mar
-    apr jun jul aug sep sept oct okt nov dec dez
-    """.split()
+"""Never the last word."""
+
+_NUMBERED = frozenset("no nos nr fig figs eq eqs sec ch chap vol pp p pg par art abs bd tel núm pág".split())
+"""Not the last word when a number follows."""
+
+_EITHER = frozenset(
+    """etc inc ltd co corp bros jr sr al est dept univ assn ave blvd rd jan feb mar apr jun jul aug sep sept oct nov dec
+    mon tue tues wed thu thur thurs fri sat sun usw str ed eds""".split()
 )
-_GOING_ON = frozenset(
-    """
-    approx bzw ca cf d.h dept e.g ed eds esp evtl ex fl ggf hrsg i.e incl inkl p.ej sog u.a univ vgl viz vs z.b z.t
-    """.split()
+"""The last word when the next one often begins a sentence; so are initials and what has periods inside."""
+
+_STARTS = frozenset(
+    """a an and as at but by for from he her his how however i if in it its my no not of on or our she so some that the
+    their then there these they this those to we what when where which while who why with yes you your after all also
+    although another are because before both do did does each even every first is was were will would
+    der die das ein eine er sie es wir ich und aber in im am auf mit nach seit wenn als so
+    le la les un une il elle ils elles nous vous on et mais dans en ce cette ces
+    el los las una ella ellos y pero esto este esta""".split()
 )
-# Behind these, and behind initials (U.S., J. R., Plan B.), a sentence begins only with one of the words below.
-_EITHER = frozenset("al bros co corp dist div etc inc jr ltd mfg est usw".split())
-_BEGINNINGS = frozenset(
-    """
-    a after all although an and as at because but by during each every for from he her here his how however i if in it
-    its many most my no not on one our she since so some that the their then there these they this those though to we
-    what when where which while who why with yet you
-    aber als da das der die dies ein eine er es ich im nach sie und was wenn wir
-    cela ce cette dans elle en et il ils je la le les mais nous pour un une vous
-    al como con cuando de el ella eso esta este las lo los para pero por si su una y
-    """.split()
-)
+_MONTHS = frozenset("januar februar märz april mai juni juli august september oktober november dezember".split())
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text, each with the space behind it: joined, they are the text.
-
-    Full stops behind abbreviations, initials and the numbers of lists end nothing, nor does a mark that a small letter
-    follows. Marks of Chinese, Japanese and other scripts that have their own always end one, with the quotes and
-    brackets that close behind them. A blank line ends one, and so does a newline before an item of a list or a heading,
-    or between lines of a script without spaces; any other newline is a space. Thai has no marks: there each space
-    between letters ends a piece, which is a clause more often than a sentence.
-    """
-    pieces: list[str] = []
-    place = 0
-    for end in sentence_ends(text):
-        pieces.append(text[place:end])
-        place = end
-    return pieces
+    """The sentences of a text, each with the space behind it; joined, they are exactly the text."""
+    return [text[start:end] for start, end in itertools.pairwise([0, *sentence_ends(text)])]
 
 
 def sentence_ends(text: str) -> list[int]:
-    """Where each sentence ends, behind its trailing space: ascending, and the last is len(text) unless that is 0."""
-    found = {match.end() for match in _STOP.finditer(text) if _ends(text, match)}
-    if not text.isascii():
-        found.update(match.end() for match in _PHRASE.finditer(text))
-    # The space that a text begins with belongs to its first sentence.
-    found.discard(len(text) - len(text.lstrip()))
-    if text:
-        found.add(len(text))
-    return sorted(found)
+    """The offset in characters behind each sentence and its space; the last one is the length of the text.
+
+    A newline always ends a sentence. So do 。！？ and their like, with closing quotes and brackets, unless a quote goes
+    on with Japanese と. Behind . ! ? … must be a space; abbreviations, initials, numbers of a list and German dates
+    don't end one, nor does a period before a lower-case word in a text that has capitals.
+    """
+    ends: list[int] = []
+    start, has_capitals = 0, text != text.lower()
+    for match in _END.finditer(text):
+        if _is_blank(text, start, match) if match["line"] else not _ends(text, start, match, has_capitals):
+            continue
+        start = match.end()
+        ends.append(start)
+    return ends if start == len(text) else [*ends, len(text)]
 
 
-def _ends(text: str, stop: re.Match[str]) -> bool:
-    space, marks = stop["space"], stop["marks"]
-    if stop.end() == len(text) or _BLANK_LINE.search(space if marks else stop[0]):
+def _is_blank(text: str, start: int, match: re.Match[str]) -> bool:
+    """Whether nothing but space stands before the newline, which happens at the start of a text only."""
+    return start == match.start() or text[start : match.start()].isspace()
+
+
+def _ends(text: str, start: int, match: re.Match[str], has_capitals: bool) -> bool:
+    """Whether the marks that were found end the sentence that begins at `start`."""
+    marks, closing, space = match["marks"], match["closing"], match["space"]
+    if space and _NEWLINE.search(space):
         return True
-    follows = _OPENING.match(text, stop.end())
-    next_sign = text[follows.end() : follows.end() + 1] if follows else ""
-    spaceless = bool(_SPACELESS.match(text[stop.start() - 1 : stop.start()]) and _SPACELESS.match(next_sign))
-    if not marks:
-        return spaceless or bool(_LIST_ITEM.match(text, stop.end()))
-    if spaceless or any(mark in _SURE for mark in marks):
-        return True
-    if not space or next_sign.islower():
+    behind = text[match.end() : match.end() + _LOOK_BACK]
+    if _IS_SURE.search(marks) or (marks[-1] in "…‥" and closing and not space):
+        return not (closing and behind.startswith(("と", "って")))
+    if not space:
+        return marks[-1] in "!?‼⁇⁈⁉．" and bool(_SPACELESS_LETTER.match(behind))
+    following = _NEXT.match(behind)
+    word = following["word"] if following else ""
+    if behind.startswith((".", "!", "?", "…")):
         return False
-    if "\n" in space and _LIST_ITEM.match(text, stop.end()):
-        return True
-    return marks != "." or bool(stop["closing"]) or _full_stop(text, stop.start(), follows.end() if follows else 0)
+    if word[:1].islower() and has_capitals and (closing or marks[-1] in ".…‥"):
+        return False
+    return marks != "." or not _is_shortened(text[max(start, match.start() - _LOOK_BACK) : match.start()], word)
 
 
-def _full_stop(text: str, place: int, following: int) -> bool:
-    """Whether the full stop at `place` ends a sentence before the capital letter, number or sign at `following`."""
-    before = text[max(0, place - _BEFORE) : place]
-    word = _APART.split(before)[-1]
-    if word.isdecimal() and len(word) <= 3 and text[max(0, place - len(word) - 1) : place - len(word)] in ("", "\n"):
-        return False
-    if word in _TITLES or word.lower() in _GOING_ON:
-        return False
-    if word.lower() in _NUMBERED and text[following : following + 1].isdecimal():
-        return False
-    if word.lower() in _EITHER or (word != "I" and _INITIALS.fullmatch(word)):
-        after = _NEXT_WORD.match(text, following)
-        return after is None or after[0].lower() in _BEGINNINGS
-    return True
+def _is_shortened(before: str, word: str) -> bool:
+    """Whether a period behind `before` shortens its last word or makes a number an ordinal; `word` comes next."""
+    found = _BEFORE.search(before)
+    last = found[0].lower() if found else ""
+    if last.isdecimal():
+        return before == last or word.lower() in _MONTHS
+    if last in _TITLES:
+        return True
+    if last in _NUMBERED:
+        return word[:1].isdecimal()
+    if last in _EITHER or _SHORTENED.fullmatch(last):
+        return word.lower() not in _STARTS
+    return False
