@@ -3,20 +3,24 @@
 A document's signature is one 64-bit key for each bucket; a key stands for `hashes` minima. Two documents with Jaccard
 similarity s share a bucket with probability 1 - (1 - s^hashes)^buckets: with 14 buckets of 8 that is 92 % at s = 0.8
 and 5 % at s = 0.5.
+
+Runs are hashed and permuted with the functions of datatrove 0.10, so that both find the same pairs of documents.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+import xxhash
 
-from lmcli.corpus.ngrams import Hashes, hashes, mix, ngrams
+from lmcli.corpus.ngrams import Hashes, mix
 from lmcli.corpus.words import folded_words
 
-_BLOCK = 2048  # word runs hashed at a time: the table of products stays in the cache
+_BLOCK = 1024  # word runs hashed at a time: the table of products stays in the cache
+_MODULUS = np.uint64((1 << 61) - 1)
 
 
 @dataclass(frozen=True)
@@ -30,36 +34,54 @@ class MinHash:
 
     def signature(self, text: str) -> Hashes | None:
         """(buckets,) keys, or None for a text of fewer than `ngram` words, which is no near duplicate of anything."""
-        runs = ngrams(hashes(folded_words(text)), self.ngram)
+        runs = word_runs(folded_words(text), self.ngram)
         if not len(runs):
             return None
-        minima = self._minima((runs >> np.uint64(32)).astype(np.uint32)).astype(np.uint64)
-        rows = minima.reshape(self.buckets, self.hashes)
+        rows = self._minima(runs).reshape(self.buckets, self.hashes)
         keys = np.zeros(self.buckets, dtype=np.uint64)
         for column in rows.T:
             keys = mix(keys ^ column)
         return keys
 
-    def _minima(self, runs: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
-        """(buckets * hashes,) the smallest value of each hash function h -> a h + b modulo 2^32 over `runs`."""
-        factors, terms = _functions(self.buckets * self.hashes, self.seed)
-        minima = np.full(len(factors), np.iinfo(np.uint32).max, dtype=np.uint32)
+    def _minima(self, runs: Hashes) -> Hashes:
+        """(buckets * hashes,) the smallest value of each permutation h -> a h + b over `runs`.
+
+        The order is that modulo 2^61 - 1. As x = 2^61 q + r is q + r in that modulus, and q is 7 at most, the last 61
+        bits have their minimum at the same run, but for differences that occur once in 10^13 documents.
+        """
+        factors, terms = _permutations(self.buckets * self.hashes, self.seed)
+        minima = np.full(len(factors), np.iinfo(np.uint64).max, dtype=np.uint64)
         for start in range(0, len(runs), _BLOCK):
             values = factors * runs[start : start + _BLOCK]
             values += terms
+            values &= _MODULUS
             np.minimum(minima, values.min(axis=1), out=minima)
         return minima
 
 
 @functools.cache
-def _functions(count: int, seed: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
-    """(count, 1) odd factors and (count, 1) terms; Philox gives the same numbers on every machine."""
-    chance = np.random.Generator(np.random.Philox(seed))
-    factors = chance.integers(0, 1 << 31, size=(count, 1), dtype=np.uint32) * np.uint32(2) + np.uint32(1)
-    return factors, chance.integers(0, 1 << 32, size=(count, 1), dtype=np.uint32)
+def _permutations(count: int, seed: int) -> tuple[Hashes, Hashes]:
+    """(count, 1) factors and (count, 1) terms. RandomState gives the same numbers in every version of numpy."""
+    chance = np.random.RandomState(seed)
+    factors: Hashes = chance.randint(1, _MODULUS, dtype=np.uint64, size=(1, count))
+    terms: Hashes = chance.randint(0, _MODULUS, dtype=np.uint64, size=(1, count))
+    return factors.T.copy(), terms.T.copy()
+
+
+def word_runs(words: Sequence[str], n: int) -> Hashes:
+    """(len(words) - n + 1,) the XXH64 of each run of n words, joined by spaces."""
+    count = len(words) - n + 1
+    if count <= 0:
+        return np.empty(0, dtype=np.uint64)
+    joined = " ".join(words).encode("utf-8", "surrogatepass")
+    spaces = np.flatnonzero(np.frombuffer(joined, dtype=np.uint8) == ord(" "))
+    starts = [0, *(spaces[: count - 1] + 1).tolist()]
+    ends = [*spaces[n - 1 :].tolist(), len(joined)]
+    runs = map(joined.__getitem__, map(slice, starts, ends))
+    return np.fromiter(map(xxhash.xxh64_intdigest, runs), dtype=np.uint64, count=count)
 
 
 def similarity(left: str, right: str, ngram: int = 5) -> float:
     """The Jaccard similarity that signatures estimate: shared word runs over all word runs; 0 where one has none."""
-    a, b = (set(ngrams(hashes(folded_words(text)), ngram).tolist()) for text in (left, right))
+    a, b = (set(word_runs(folded_words(text), ngram).tolist()) for text in (left, right))
     return len(a & b) / len(a | b) if a and b else 0.0

@@ -8,10 +8,12 @@ import sys
 
 import numpy as np
 import pytest
+import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmcli.corpus.signatures import MinHash, similarity
+from lmcli.corpus import signatures
+from lmcli.corpus.signatures import MinHash, similarity, word_runs
 
 WORDS = [f"{first}{second}{third}" for first in "bdgklmnprst" for second in "aeiou" for third in ("", "n", "s", "rt")]
 HAN = [chr(0x4E00 + number * 7) for number in range(600)]
@@ -92,15 +94,28 @@ def test_a_long_text_is_hashed_in_blocks_with_the_same_result() -> None:
     words = random.Random(2).choices(WORDS, k=9000)
     near = MinHash()
     whole = near.signature(" ".join(words))
-    parts = [near._minima(_runs(words[start : start + 4000])) for start in range(0, 9000, 3900)]
+    parts = [near._minima(word_runs(words[start : start + 4000], 5)) for start in range(0, 9000, 3900)]
     assert whole is not None
-    assert np.array_equal(np.min(parts, axis=0), near._minima(_runs(words)))
+    assert np.array_equal(np.min(parts, axis=0), near._minima(word_runs(words, 5)))
 
 
-def _runs(words: list[str]) -> np.ndarray:
-    from lmcli.corpus.ngrams import hashes, ngrams
+@given(st.lists(st.text("abé我", min_size=1, max_size=3), max_size=12), st.integers(1, 6))
+def test_a_run_is_hashed_as_its_words_joined_by_spaces(words: list[str], n: int) -> None:
+    expected = [
+        xxhash.xxh64_intdigest(" ".join(words[place : place + n]).encode()) for place in range(len(words) - n + 1)
+    ]
+    assert word_runs(words, n).tolist() == expected
 
-    return (ngrams(hashes(words), 5) >> np.uint64(32)).astype(np.uint32)
+
+def test_minima_are_those_of_the_modulus() -> None:
+    """The definition, in Python's integers: min over runs of (a h + b mod 2^64) mod 2^61 - 1."""
+    near = MinHash(buckets=3, hashes=2)
+    runs = word_runs(random.Random(3).choices(WORDS, k=200), 5)
+    factors, terms = (column.ravel().tolist() for column in signatures._permutations(6, 1))
+    modulus = (1 << 61) - 1
+    for a, b, found in zip(factors, terms, near._minima(runs).tolist(), strict=True):
+        sums = [(a * run + b) % (1 << 64) for run in runs.tolist()]
+        assert min(sums, key=lambda value: value % modulus) & modulus == found
 
 
 def test_signatures_are_the_same_in_every_process() -> None:
