@@ -100,7 +100,7 @@ def _is_shortened(before: str, word: str) -> bool:
     found = _BEFORE.search(before)
     last = found[0].lower() if found else ""
     if last.isdecimal():
-        return before == last or word.lower() in _MONTHS
+        return before.lstrip("#*-+•> ") == last or word.lower() in _MONTHS
     if last in _TITLES:
         return True
     if last in _NUMBERED:
