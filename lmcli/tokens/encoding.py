@@ -14,20 +14,21 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
 from lmcli.corpus.splits import Piece
 from lmcli.errors import InputError
 from lmcli.progress import Progress
 from lmcli.project import durable
 from lmcli.tokens import layout
-from lmcli.tokens.encoders import Encoder, Ids, choose
+from lmcli.tokens.encoders import choose
+from lmcli.tokens.jobs import Coded, Coder, Part, jobs_of, parts_of
 from lmcli.tokens.layout import Index, Side, SideIndex
-from lmcli.tokens.special import UNKNOWN
-from lmcli.tokens.tokenizer import Tokenizer, valid_text
+from lmcli.tokens.sentence_positions import locator
+from lmcli.tokens.tokenizer import Tokenizer
 
 SHARD_TOKENS = 1 << 27
-HEAD_CHARACTERS = 1 << 24  # from which the sample for comparing encoders is drawn
-JOB_CHARACTERS = 1 << 17
+HEAD_CHARACTERS = 1 << 22  # from which the sample for comparing encoders is drawn
 JOBS_AHEAD = 4  # for each worker
 
 
@@ -42,15 +43,6 @@ class TokensReport:
     unknown: dict[Side, int]
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Some text of a piece, small enough to be encoded at once; `ends` after the last part of a document."""
-
-    text: str
-    side: Side
-    ends: bool
-
-
 def encode(
     pieces: Iterable[Piece],
     tokenizer: Tokenizer,
@@ -59,24 +51,26 @@ def encode(
     workers: int,
     progress: Progress,
     size: int | None = None,
+    sentences: bool = False,
     shard_tokens: int = SHARD_TOKENS,
 ) -> TokensReport:
     """Encode `pieces` in their order, each side apart, and write the files that `layout` describes below `out`.
 
-    `size` is the text in bytes, if known. The files are the same for any number of `workers` (threads). InputError when
-    the training side gets no token.
+    `size` is the text in bytes, if known. With `sentences` the places where they end are written too. The files are the
+    same for any number of `workers` (threads). InputError when the training side gets no token.
     """
     durable.mkdir(out)
-    head, parts = _head(_parts(pieces, tokenizer))
+    head, rest = _head(parts_of(pieces, tokenizer, sentences=sentences))
     encoder = choose(tokenizer, [part.text for part in head])
+    coder = Coder.of(tokenizer, encoder, locator(tokenizer) if sentences else None)
     with contextlib.ExitStack() as stack:
         writers: dict[Side, _SideWriter] = {
-            side: stack.enter_context(contextlib.closing(_SideWriter(out, side, tokenizer, shard_tokens)))
+            side: stack.enter_context(contextlib.closing(_SideWriter(out, side, shard_tokens, sentences)))
             for side in layout.SIDES
         }
         task = stack.enter_context(progress.task("encode", total=size, unit="B"))
-        for part, ids in _encoded(chain(head, parts), encoder, workers):
-            task.advance(writers[part.side].add(part, ids))
+        for found in _coded(jobs_of(chain(head, rest)), coder, workers):
+            task.advance(sum(writers[coded.side].add(coded) for coded in found))
         sides = {side: writer.finish() for side, writer in writers.items()}
     if not sides["train"].tokens:
         raise InputError("no text is left for training", "is the corpus empty?")
@@ -88,19 +82,9 @@ def encode(
     return TokensReport(index.vocab_size, index.dtype, encoder.name, sides, unknown)
 
 
-def _parts(pieces: Iterable[Piece], tokenizer: Tokenizer) -> Iterator[_Part]:
-    for piece in pieces:
-        before = None
-        for text in tokenizer.parts(valid_text(piece.text)):
-            if before is not None:
-                yield _Part(before, piece.side, ends=False)
-            before = text
-        yield _Part(before or "", piece.side, piece.ends_document)
-
-
-def _head(parts: Iterator[_Part]) -> tuple[list[_Part], Iterator[_Part]]:
-    """The first parts, some 16 million characters, and the rest."""
-    head: list[_Part] = []
+def _head(parts: Iterator[Part]) -> tuple[list[Part], Iterator[Part]]:
+    """The first parts, some four million characters, and the rest."""
+    head: list[Part] = []
     characters = 0
     for part in parts:
         head.append(part)
@@ -110,82 +94,54 @@ def _head(parts: Iterator[_Part]) -> tuple[list[_Part], Iterator[_Part]]:
     return head, parts
 
 
-def _encoded(parts: Iterable[_Part], encoder: Encoder, workers: int) -> Iterator[tuple[_Part, Ids]]:
-    """Each part with its ids, in order; a bounded number of jobs runs ahead."""
-
-    def work(job: list[_Part]) -> list[Ids]:
-        return [encoder.encode(part.text) for part in job]
-
+def _coded(jobs: Iterable[list[Part]], coder: Coder, workers: int) -> Iterator[list[Coded]]:
+    """What becomes of each job, in order; a bounded number of jobs runs ahead."""
     with ThreadPoolExecutor(max(1, workers)) as pool:
-        running: deque[tuple[list[_Part], Future[list[Ids]]]] = deque()
-        for job in _jobs(parts):
-            running.append((job, pool.submit(work, job)))
+        running: deque[Future[list[Coded]]] = deque()
+        for job in jobs:
+            running.append(pool.submit(coder, job))
             if len(running) > JOBS_AHEAD * max(1, workers):
-                done, future = running.popleft()
-                yield from zip(done, future.result(), strict=True)
-        for done, future in running:
-            yield from zip(done, future.result(), strict=True)
-
-
-def _jobs(parts: Iterable[_Part]) -> Iterator[list[_Part]]:
-    job: list[_Part] = []
-    characters = 0
-    for part in parts:
-        job.append(part)
-        characters += len(part.text)
-        if characters >= JOB_CHARACTERS:
-            yield job
-            job, characters = [], 0
-    if job:
-        yield job
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
 
 
 @dataclass
 class _SideWriter:
-    """Writes one side: whole shards of `shard_tokens` tokens, then the last one, then the ends of the documents."""
+    """Writes one side: whole shards of `shard_tokens` tokens, then the last one, then where documents end."""
 
     out: Path
     side: Side
-    tokenizer: Tokenizer
     shard_tokens: int
+    with_sentences: bool
     text_bytes: int = 0
     unknown: int = 0
+    tokens: int = 0
     shards: list[int] = field(default_factory=list)
-    _ends: array.array[int] = field(default_factory=lambda: array.array("Q"))
+    _documents: array.array[int] = field(default_factory=lambda: array.array("Q"))
+    _sentences: array.array[int] = field(default_factory=lambda: array.array("Q"))
     _open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _file: BinaryIO | None = None
 
-    @property
-    def tokens(self) -> int:
-        return sum(self.shards)
+    def add(self, coded: Coded) -> int:
+        """Write the ids. The bytes of the text that they stand for."""
+        self.text_bytes += coded.text_bytes
+        self.unknown += coded.unknown
+        self._documents.frombytes((coded.document_ends + self.tokens).astype(np.uint64).tobytes())
+        self._sentences.frombytes((coded.sentence_ends + self.tokens).astype(np.uint64).tobytes())
+        self._write(coded.ids)
+        return coded.text_bytes
 
-    def add(self, part: _Part, ids: Ids) -> int:
-        """Write the ids, and the end token where a document ends. The bytes of the text."""
-        size = len(part.text.encode())
-        self.text_bytes += size
-        self.unknown += self._count_unknown(part.text, ids)
-        self._write(np.append(ids, np.uint32(self.tokenizer.end_id)) if part.ends else ids)
-        if part.ends:
-            self._ends.append(self.tokens)
-        return size
-
-    def _count_unknown(self, text: str, ids: Ids) -> int:
-        unknown = self.tokenizer.unknown_id
-        if unknown is None:
-            return 0
-        known = text.count(UNKNOWN) if self.tokenizer.unit == "characters" else 0
-        return int(np.count_nonzero(ids == unknown)) - known
-
-    def _write(self, ids: Ids) -> None:
-        data = ids.astype("<u2" if layout.dtype_for(self.tokenizer.vocab_size) == "uint16" else "<u4")
-        while len(data):
+    def _write(self, ids: npt.NDArray[np.unsignedinteger]) -> None:
+        self.tokens += len(ids)
+        while len(ids):
             if self._file is None or self.shards[-1] == self.shard_tokens:
                 self._next_shard()
             assert self._file is not None
             room = self.shard_tokens - self.shards[-1]
-            self._file.write(data[:room].tobytes())
-            self.shards[-1] += len(data[:room])
-            data = data[room:]
+            self._file.write(ids[:room].data)
+            self.shards[-1] += len(ids[:room])
+            ids = ids[room:]
 
     def _next_shard(self) -> None:
         self._open.close()
@@ -194,13 +150,20 @@ class _SideWriter:
         self.shards.append(0)
 
     def finish(self) -> SideIndex:
-        """Close the last shard and write the ends of the documents."""
+        """Close the last shard and write where documents, and sentences if wanted, end."""
         self.close()
-        if sys.byteorder == "big":
-            self._ends.byteswap()
-        durable.write(layout.documents_path(self.out, self.side), self._ends.tobytes())
-        return SideIndex(self.tokens, len(self._ends), self.text_bytes, tuple(self.shards))
+        durable.write(layout.documents_path(self.out, self.side), _little_endian(self._documents))
+        if self.with_sentences:
+            durable.write(layout.sentences_path(self.out, self.side), _little_endian(self._sentences))
+        sentences = len(self._sentences) if self.with_sentences else None
+        return SideIndex(self.tokens, len(self._documents), self.text_bytes, tuple(self.shards), sentences)
 
     def close(self) -> None:
         self._open.close()
         self._file = None
+
+
+def _little_endian(positions: array.array[int]) -> bytes:
+    if sys.byteorder == "big":
+        positions.byteswap()
+    return positions.tobytes()

@@ -3,6 +3,7 @@
 tokens.json               what is there: format, dtype, vocabulary, and for each side tokens, documents, bytes, shards
 train-00000.bin ...       ids, little-endian, in the order of the corpus; end_id after each document
 train-documents.bin       for each document the position after its end_id, uint64, little-endian
+train-sentences.bin       where asked for: for each sentence the position after its last token, in the same form
 validation-...            the same
 """
 
@@ -26,12 +27,16 @@ Side = Literal["train", "validation"]
 
 @dataclass(frozen=True)
 class SideIndex:
-    """One side; `shards` are the numbers of tokens in its files, `text_bytes` counts UTF-8 without the end tokens."""
+    """One side; `shards` are the numbers of tokens in its files, `text_bytes` counts UTF-8 without the end tokens.
+
+    `sentences` is None where their ends weren't asked for.
+    """
 
     tokens: int
     documents: int
     text_bytes: int
     shards: tuple[int, ...]
+    sentences: int | None = None
 
 
 @dataclass(frozen=True)
@@ -54,8 +59,15 @@ def documents_path(directory: Path, side: Side) -> Path:
     return directory / f"{side}-documents.bin"
 
 
+def sentences_path(directory: Path, side: Side) -> Path:
+    return directory / f"{side}-sentences.bin"
+
+
 def write_index(directory: Path, index: Index) -> None:
-    document = {"format": FORMAT, **asdict(index)}
+    document: dict[str, Any] = {"format": FORMAT, **asdict(index)}
+    for entry in document["sides"].values():
+        if entry["sentences"] is None:
+            del entry["sentences"]
     durable.write(directory / INDEX, json.dumps(document, indent=2, sort_keys=True) + "\n")
 
 
@@ -81,7 +93,8 @@ def _decode(document: dict[str, Any]) -> Index:
         tokens, documents, text_bytes = (_count(entry[key]) for key in ("tokens", "documents", "text_bytes"))
         if sum(shards) != tokens or 0 in shards:
             raise ValueError("shards and tokens differ")
-        sides[side] = SideIndex(tokens, documents, text_bytes, shards)
+        sentences = _count(entry["sentences"]) if "sentences" in entry else None
+        sides[side] = SideIndex(tokens, documents, text_bytes, shards, sentences)
     vocab_size, end_id = _count(document["vocab_size"]), _count(document["end_id"])
     if end_id >= vocab_size or document["dtype"] != dtype_for(vocab_size):
         raise ValueError("impossible vocabulary")

@@ -14,7 +14,10 @@ from lmcli.tokens.layout import Index, Side
 
 
 class TokenStream:
-    """The ids of one side. They stand for `text_bytes` of UTF-8; `document_ends` are positions just after an end_id."""
+    """The ids of one side. They stand for `text_bytes` of UTF-8; `document_ends` are positions just after an end_id.
+
+    `sentence_ends` are positions just after the last token of a sentence, or None where nobody asked for them.
+    """
 
     def __init__(self, directory: Path, side: Side, index: Index) -> None:
         entry = index.sides[side]
@@ -31,6 +34,9 @@ class TokenStream:
         ]
         self._starts = np.cumsum([0, *entry.shards])
         self.document_ends = _open(layout.documents_path(directory, side), "<u8", entry.documents)
+        self.sentence_ends = (
+            None if entry.sentences is None else _open(layout.sentences_path(directory, side), "<u8", entry.sentences)
+        )
 
     @classmethod
     def open(cls, directory: Path, side: Side) -> TokenStream:

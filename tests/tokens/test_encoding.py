@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from lmcli.corpus.splits import Piece
 from lmcli.errors import InputError
 from lmcli.progress import Silent, Task
-from lmcli.tokens.encoding import HEAD_CHARACTERS, JOB_CHARACTERS, TokensReport, encode
+from lmcli.tokens.encoding import HEAD_CHARACTERS, TokensReport, encode
+from lmcli.tokens.jobs import JOB_CHARACTERS
 from lmcli.tokens.shards import TokenStream
 from lmcli.tokens.special import END
 from lmcli.tokens.tokenizer import Tokenizer
