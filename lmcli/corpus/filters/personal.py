@@ -15,18 +15,17 @@ Found = Iterator[tuple[int, int]]
 
 _LOCAL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-"
 _LONGEST_LOCAL = 64  # RFC 5321, 4.5.3.1.1
-_DOMAIN = re.compile(
-    r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}([A-Za-z]{2,24})(?![A-Za-z0-9_@]|-[A-Za-z0-9])"
-)
+_DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}([A-Za-z]{2,24})(?![A-Za-z0-9_@])")
 _FILES = frozenset("png jpg jpeg gif webp svg css js ts html htm json xml".split())  # image@2x.png
 
 _QUAD = re.compile(
-    r"[0-9](?<![\w.][0-9])(?<![A-Za-z]-[0-9])[0-9]{0,2}+(?:\.[0-9]{1,3}+){3}(?!\w|\.[0-9a-z]|-[A-Za-z])", re.ASCII
+    r"[0-9](?<![\w.][0-9])(?<![A-Za-z]-[0-9])[0-9]{0,2}+(?:\.[0-9]{1,3}+){3}(?!\w|\.[0-9a-z]|-[A-Za-z]|::)", re.ASCII
 )
 _VERSION = re.compile(r"(?:\bv|version|release|build|revision|section|chapter|firmware|driver)[\s:=\"'#]{0,3}\Z", re.I)
 _SMALL_PART = 32
 _COLONS = re.compile(":[0-9A-Fa-f]{0,4}:")
 _HEXTETS = re.compile("[0-9A-Fa-f:]*+")
+_V4_TAIL = re.compile(r"\.[0-9]")
 _LONGEST_V6 = len("0000:0000:0000:0000:0000:0000:0000:0000")
 
 # IANA's registries of special-purpose addresses: nobody's own, and no address of one machine at all.
@@ -40,7 +39,7 @@ _LOCAL_V6 = ("::1/128", "fc00::/7", "fe80::/10", "2001:db8::/32")
 
 _LONG_NUMBER = re.compile(r"[0-9](?:[ ().\-/]{0,2}+[0-9]){6}")
 
-_IBAN = re.compile("[A-Z](?<![0-9A-Za-z][A-Z])[A-Z][0-9]{2}(?: ?[A-Z0-9]){11,30}+")
+_IBAN = re.compile("[A-Z](?<![0-9A-Za-z_][A-Z])(?<![0-9]-[A-Z])[A-Z][0-9]{2}(?: ?[A-Z0-9]){11,30}+")
 # Characters of an IBAN by country: the IBAN registry of SWIFT.
 _IBAN_LENGTHS = {
     item[:2]: int(item[2:])
@@ -54,7 +53,7 @@ _IBAN_LENGTHS = {
 
 _RESIDENT = re.compile(
     r"[1-8](?<![\w.][0-9])[0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx]"
-    r"(?!\w|\.[0-9])",
+    r"(?!\w|\.[0-9]|::)",
     re.ASCII,
 )
 _PROVINCES = frozenset(map(str, (*range(11, 16), *range(21, 24), *range(31, 38), *range(41, 47), *range(50, 55))))
@@ -62,7 +61,7 @@ _PROVINCES |= frozenset(map(str, (*range(61, 66), 71, 81, 82, 83)))
 
 _CARD = re.compile(
     r"[2-6](?<![\w.\-][0-9])(?:[0-9]{12,18}+|[0-9]{3}([ \-])[0-9]{4}\1[0-9]{4}\1[0-9]{4}(?P<tail>\1[0-9]{1,3})?"
-    r"|[0-9]{3}([ \-])[0-9]{6}\3[0-9]{4,5}+)(?!\w|[.\-][0-9])",
+    r"|[0-9]{3}([ \-])[0-9]{6}\3[0-9]{4,5}+)(?!\w|[.\-][0-9]|::)",
     re.ASCII,
 )
 # First digits, from and to, and lengths of card numbers: Visa, Mastercard, American Express, Discover, UnionPay, JCB,
@@ -84,8 +83,8 @@ _CARDS = (
 
 _PHONE = re.compile(
     r"[+(0-9](?<![\w.\-/+].)(?:"
-    r"(?<=\+)(?![0-9]{1,15}+\.[0-9]{1,15}+(?![.\-]))[1-9](?:[ .\-/()]{0,2}+[0-9]){7,14}+"  # with a country code
-    r"|(?<=0)0[1-9][0-9]{0,2}+[ \-][1-9](?:[ .\-/]?+[0-9]){6,11}+"
+    r"(?<=\+)(?![0-9]{1,15}+\.[0-9]{1,15}+(?![.\-]))[1-9](?:[ .\-/()]{0,2}+[0-9]){7,14}"  # with a country code
+    r"|(?<=0)0[1-9][0-9]{0,2}+[ \-][1-9](?:[ .\-/]?+[0-9]){6,11}"
     r"|(?<=\()[2-9][0-9]{2}\) ?[2-9][0-9]{2}[ .\-][0-9]{4}"  # North America
     r"|(?<=[2-9])[0-9]{2}([.\-])[2-9][0-9]{2}\1[0-9]{4}"
     r"|(?<=1)[.\-][2-9][0-9]{2}([.\-])[2-9][0-9]{2}\2[0-9]{4}"
@@ -95,7 +94,7 @@ _PHONE = re.compile(
     r"|(?<=0)(?=[0-9\-]{11,12}(?![0-9\-]))[1-9][0-9]{0,3}-[0-9]{1,4}-[0-9]{4}"  # Japan: 10 or 11 digits
     r"|(?<=0)[1-9]([ .\-])[0-9]{2}(?:\4[0-9]{2}){3}"  # France
     r"|(?<=0)(?:20[ \-]?[378][0-9]{3}[ \-]?[0-9]{4}|[17][0-9]{3}[ \-][0-9]{6})"  # Britain
-    r")(?!\w|[.\-/][0-9])",
+    r")(?!\w|[.\-/+(][0-9]|::)",
     re.ASCII,
 )
 
@@ -141,12 +140,18 @@ def ipv6_addresses(text: str, with_local: bool = False) -> Found:
         run = _HEXTETS.match(text, start)
         assert run
         place = run.end()
-        found = run[0] if run[0].endswith("::") else run[0].rstrip(":")
-        outside = text[start - 1 : start] + text[place : place + 1]
-        if outside.strip().isalnum() or "_" in outside or "." in outside[:1]:
+        if _is_name(text[start - 1 : start]) or text[start - 1 : start] == "." or _is_name(text[place : place + 1]):
             continue
+        found = run[0]
+        if _V4_TAIL.match(text, place) or len(found) - found.rfind(":") > 5:
+            found = found[: found.rfind(":") + 1]  # what follows is another number
+        found = found if found.endswith("::") else found.rstrip(":")
         if len(found) <= _LONGEST_V6 and (found.count(":") == 7 or "::" in found) and _is_v6(found, with_local):
             yield start, start + len(found)
+
+
+def _is_name(sign: str) -> bool:
+    return sign.isalnum() or sign == "_"
 
 
 def _is_v6(text: str, with_local: bool) -> bool:
@@ -174,14 +179,22 @@ def has_long_number(text: str) -> bool:
 
 def ibans(text: str) -> Found:
     """ISO 13616: the length is the country's, and the number modulo 97 is 1."""
-    for match in _IBAN.finditer(text):
+    place = 0
+    while match := _IBAN.search(text, place):
+        start = match.start()
+        place = start + 4  # where this is none, the next one may begin among its characters
         length = _IBAN_LENGTHS.get(match[0][:2], 0)
         end = _after(match[0], length)
-        if not length or not end or text[match.start() + end : match.start() + end + 1].isalnum():
+        if not length or not end or _goes_on(text, start + end):
             continue
         number = match[0][:end].replace(" ", "")
         if int("".join(str(int(sign, 36)) for sign in number[4:] + number[:4])) % 97 == 1:
-            yield match.start(), match.start() + end
+            place = start + end
+            yield start, place
+
+
+def _goes_on(text: str, place: int) -> bool:
+    return text[place : place + 1].isalnum() or text.startswith("::", place)
 
 
 def _after(text: str, count: int) -> int:

@@ -16,7 +16,7 @@ _BOXES = re.compile("[\u2500-\u259f]++")
 _PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]++")
 
 # Scripts in which the joiners and the direction marks change what is read, and those written with zero-width spaces.
-_JOINING = "\u0600-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u18af\ufb50-\ufdff\ufe70-\ufefc"
+_JOINING = "\u0600-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u180d\u180f-\u18af\ufb50-\ufdff\ufe70-\ufefc"
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _UNSPACED = "\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff"
 _PICTURE = (
@@ -40,9 +40,11 @@ _HIDDEN = re.compile(
 _DIRECTION = re.compile(f"[{_MARKS_OF_DIRECTION}]++")
 _SUSPECT = re.compile(f"[{_NEVER_NEEDED}\u180e\u200b-\u200d\U000e0000-\U000e007f]")
 
-_EMOJI = "[\u2600-\u2604\u2607-\u27bf\U0001f000-\U0001faff]"
+_EMOJI = "[\u2600-\u2604\u2607-\u27bf\U0001f000-\U0001f3fa\U0001f400-\U0001faff]"
 _MODIFIED = rf"{_EMOJI}[\ufe0f\U0001f3fb-\U0001f3ff]?+"
-_SAME_EMOJI = re.compile(rf"({_MODIFIED}(?:\u200d{_MODIFIED}){{0,8}}+)(?: ?+\1)++")
+_SAME_EMOJI = re.compile(
+    rf"({_MODIFIED}(?:\u200d{_MODIFIED}){{0,8}}+)(?: ?+\1(?![\u200d\ufe0f\U0001f3fb-\U0001f3ff]))++"
+)
 _SOME_EMOJI = re.compile(_EMOJI)
 _BLANKS = re.compile(r"[ \t]*+")
 
@@ -69,9 +71,12 @@ class Symbols:
             text = self._seen(text)
             if self.boxes:
                 text = _without(_BOXES, text)
-            if self.emoji and _SOME_EMOJI.search(text):
-                text = _SAME_EMOJI.sub(self._fewer, text)
-        return _without(_runs(self.decoration), text) if self.decoration else text
+        if self.decoration:
+            text = _without(_runs(self.decoration), text)
+        # Last, for what stood on both sides of decoration may now be one run.
+        if self.emoji and not text.isascii() and _SOME_EMOJI.search(text):
+            text = _SAME_EMOJI.sub(self._fewer, text)
+        return text
 
     def _seen(self, text: str) -> str:
         if self.invisible:

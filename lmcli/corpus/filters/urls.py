@@ -15,12 +15,13 @@ from lmcli.corpus.words import SPACELESS
 # The first character is a set, so that the search for it is fast. An address ends before anything that no browser
 # would show in one, and before the next letter of a script without spaces: 见https://a.org/b。
 _INSIDE = rf"[^\s<>\"'`{{}}|\\^\[\]{SPACELESS}\u2018-\u201f\u2026\u3000-\u303f\uff00-\uffef]"
-_URL = re.compile(
+_START = (
     r"[hHfFwW](?:(?<=[hH])[tT]{2}[pP][sS]?+://|(?<=[fF])[tT][pP][sS]?+://|(?<=[wW])(?<![0-9A-Za-z_.@/-].)[wW]{2}\.)"
-    rf"(?=\w){_INSIDE}++"
+    rf"(?=\w)(?={_INSIDE})"
 )
+_URL = re.compile(f"{_START}{_INSIDE}++")
 _SENTENCE_END = ".,;:!?*"
-_BRACKETS = re.compile("[()]")
+_PARTS = re.compile(rf"[()]|{_START}")
 
 
 @section
@@ -61,15 +62,24 @@ class Urls:
 def _urls(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of each address."""
     for match in _URL.finditer(text):
-        url = match[0] if ")" not in match[0] else _balanced(match[0])
-        yield match.start(), match.start() + len(url.rstrip(_SENTENCE_END))
+        spans = _balanced(match[0]) if ")" in match[0] else [(0, len(match[0]))]
+        for start, end in spans:
+            yield match.start() + start, match.start() + start + len(match[0][start:end].rstrip(_SENTENCE_END))
 
 
-def _balanced(url: str) -> str:
-    """The address up to a bracket that was opened before it: the last one of (https://en.org/Rust_(film))."""
-    depth = 0
-    for bracket in _BRACKETS.finditer(url):
-        depth += 1 if bracket[0] == "(" else -1
+def _balanced(url: str) -> Iterator[tuple[int, int]]:
+    """The address up to a bracket that was opened before it: the last one of (https://en.org/Rust_(film)).
+
+    Behind this bracket another address may begin.
+    """
+    start, depth = 0, 0
+    for part in _PARTS.finditer(url):
         if depth < 0:
-            return url[: bracket.start()]
-    return url
+            if part[0] not in "()":
+                start, depth = part.start(), 0
+        elif part[0] in "()":
+            depth += 1 if part[0] == "(" else -1
+            if depth < 0:
+                yield start, part.start()
+    if depth >= 0:
+        yield start, len(url)
