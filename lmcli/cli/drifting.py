@@ -21,7 +21,7 @@ def compared(session: Session, entry: Entry, files: Sequence[str]) -> Shown:
     """The new text beside the cleaned corpus, a line and a verdict for each figure."""
     from lmcli.stages.drift import compare_with
 
-    found = compare_with(session.project, entry, session.inputs(files), session.console)
+    found = compare_with(session.project, entry, [session.place(name) for name in files], session.console)
     sample = found.text.figures()
     part = "" if found.text.complete else f" (a sample of {found.text.files_in_all:,} files)"
     whole = found.corpus_bytes_in_all

@@ -22,7 +22,7 @@ from lmcli.corpus.tally import Tally
 from lmcli.progress import Progress, Silent
 
 SAMPLE = 20_000_000  # bytes of text
-OF_FILE = 2_000_000  # bytes of text that one file gives, up to the end of the document that reaches it
+OF_FILE = 2_000_000  # bytes of text that one of many files gives, up to the end of the document that reaches it
 SEED = 0
 GROUPS = 64  # of a cleaned corpus that are read, about 8 MB each
 
@@ -64,8 +64,10 @@ def sample(
 ) -> Sample:
     """Files in an order that depends on the seed and their labels only, until there are `limit` bytes of text.
 
-    From a large file only the beginning is taken. Raises InputError for what can't be read.
+    From a large file only the beginning is taken: `of_file` bytes, or its part of `limit` where there are few files.
+    Raises InputError for what can't be read.
     """
+    of_file = max(of_file, limit // max(1, len(sources)))
     order = sorted(range(len(sources)), key=lambda place: rank(sources[place].label, seed))
     found: dict[int, list[Document]] = {}
     tally, total, cut = Tally(), 0, 0

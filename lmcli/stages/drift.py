@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lmcli.corpus.documents import Document
     from lmcli.evaluation.measuring import Subject
     from lmcli.evaluation.windows import Window
+    from lmcli.tokens.tokenizer import Tokenizer
 
 SAMPLED = 8_000_000  # bytes of text on each side
 ENCODED = 1_000_000  # bytes that the tokenizer gets of each
@@ -55,7 +56,7 @@ def compare_with(project: Project, entry: Entry, files: Sequence[str], progress:
     if not new.documents:
         raise InputError(f"there is no text in {', '.join(files)}", "name files that hold some")
     near = MinHash(config.near_ngram, config.near_buckets, config.near_hashes)
-    size, total = sum(len(document.text.encode()) for document in corpus), entry.report["bytes_out"]
+    size, total = _size(corpus), entry.report["bytes_out"]
     found = compare(corpus, new.documents, near, detector(), size / total)
     found.figures.extend(_tokens(project, corpus, new.documents))
     found.figures.extend(_bits(project, corpus, new.documents, progress))
@@ -87,19 +88,23 @@ def _tokens(project: Project, corpus: Sequence[Document], new: Sequence[Document
     from lmcli.tokens.tokenizer import Tokenizer
 
     tokenizer = Tokenizer.load(project.directory(entry))
-    before, now = (_bytes_per_token(tokenizer.encode_batch, _some(part, ENCODED)) for part in (corpus, new))
-    if now >= 0.95 * before:
+    before, now = (_bytes_per_token(tokenizer, _some(part, ENCODED)) for part in (corpus, new))
+    if math.isnan(before) or math.isnan(now):
+        verdict = "there are no tokens to compare"
+    elif now >= 0.95 * before:
         verdict = "the tokenizer fits it as well"
     else:
         verdict = f"it takes {before / now - 1:.0%} more tokens than text of the corpus"
     yield Figure("bytes per token", "bytes", number(before), number(now), verdict)
 
 
-def _bytes_per_token(encode: object, documents: Sequence[Document]) -> float:
-    assert callable(encode)
-    texts = [document.text for document in documents]
-    tokens = sum(map(len, encode(texts)))
-    return sum(len(item.encode()) for item in texts) / tokens if tokens else math.nan
+def _bytes_per_token(tokenizer: Tokenizer, documents: Sequence[Document]) -> float:
+    tokens = sum(len(tokenizer.encode(document.text)) for document in documents)
+    return _size(documents) / tokens if tokens else math.nan
+
+
+def _size(documents: Sequence[Document]) -> int:
+    return sum(len(document.text.encode()) for document in documents)
 
 
 def _bits(
@@ -116,13 +121,18 @@ def _bits(
     subject = load(project.directory(entry), ComputeConfig())
     use_threads(subject.compute)
     held_out = _validation(project, subject)
-    before = _bits_per_byte(subject, held_out or _windows(subject, _some(corpus, SCORED)), progress)
-    now = _bits_per_byte(subject, _windows(subject, _some(new, SCORED)), progress)
+    if held_out:
+        before = _bits_per_byte(subject, held_out, None, progress)
+    else:
+        before = _of_documents(subject, _some(corpus, SCORED), progress)
+    now = _of_documents(subject, _some(new, SCORED), progress)
     name = "bits per byte" if held_out else "bits per byte (corpus: text that it may have learned from)"
     yield Figure(name, "bits", number(before), number(now), _verdict(entry.name, before, now))
 
 
 def _verdict(model: str, before: float, now: float) -> str:
+    if not (before > 0 and now > 0):
+        return "there is nothing to compare"
     if now < 0.8 * before:
         return f"{model} predicts it better than text of the corpus: simple text, or text that it was trained on"
     if now <= 1.1 * before:
@@ -155,14 +165,16 @@ def _validation(project: Project, subject: Subject) -> list[Window] | None:
     return list(itertools.islice(evaluation_windows(stream, subject.context, BATCH), batches))
 
 
-def _windows(subject: Subject, documents: Sequence[Document]) -> list[Window]:
+def _of_documents(subject: Subject, documents: Sequence[Document], progress: Progress) -> float:
     from lmcli.evaluation.windows import document_windows
 
     encoded = ((subject.tokenizer.encode(document.text), True) for document in documents)
-    return list(document_windows(encoded, subject.tokenizer.end_id, subject.context, BATCH))
+    windows = document_windows(encoded, subject.tokenizer.end_id, subject.context, BATCH)
+    return _bits_per_byte(subject, windows, _size(documents), progress)
 
 
-def _bits_per_byte(subject: Subject, windows: Iterable[Window], progress: Progress) -> float:
+def _bits_per_byte(subject: Subject, windows: Iterable[Window], size: int | None, progress: Progress) -> float:
+    """`size` is that of the text, where it is known: a tokenizer may have no token for a part of it."""
     from lmcli.evaluation.likelihood import likelihood
     from lmcli.evaluation.token_nats import token_nats
 
@@ -172,5 +184,6 @@ def _bits_per_byte(subject: Subject, windows: Iterable[Window], progress: Progre
         token_bytes=tokenizer.token_bytes,
         end_id=tokenizer.end_id,
         context=subject.context,
+        text_bytes=None if size is None else lambda: size,
     )
     return found.text_nats / math.log(2) / found.text_bytes if found.text_bytes else math.nan

@@ -52,7 +52,7 @@ def test_of_a_large_file_only_the_beginning_is_read(tmp_path: Path, write_file: 
     write_file("c/a.jsonl", rows + "no json, and nobody reads as far")
     write_file("c/b.jsonl.gz", gzip.compress(rows.encode()))
     write_file("c/d.txt", "end")
-    found = take(tmp_path, of_file=450)
+    found = take(tmp_path, limit=1350, of_file=450)
     assert [item.id for item in found.documents] == [
         *(f"c/a.jsonl:{row}" for row in range(1, 6)), *(f"c/b.jsonl.gz:{row}" for row in range(1, 6)), "c/d.txt",
     ]  # fmt: skip
@@ -61,10 +61,17 @@ def test_of_a_large_file_only_the_beginning_is_read(tmp_path: Path, write_file: 
 
 def test_a_long_text_that_is_cut_ends_where_it_is_cut(tmp_path: Path, write_file: WriteFile) -> None:
     write_file("c/a.txt", "line\n" * 2_000_000)
-    write_file("c/b.txt", "another")
-    found = take(tmp_path, of_file=1000)
-    assert [(item.id, item.ends) for item in found.documents] == [("c/a.txt", True), ("c/b.txt", True)]
-    assert found.text_bytes < 5_000_000
+    found = take(tmp_path, limit=1000)
+    assert [(item.id, item.ends) for item in found.documents] == [("c/a.txt", True)]
+    assert found.text_bytes < 5_000_000 and found.cut == 1
+
+
+def test_of_few_files_each_gives_its_part(tmp_path: Path, write_file: WriteFile) -> None:
+    rows = "".join(json.dumps({"text": "x" * 100}) + "\n" for _ in range(100))
+    for name in "ab":
+        write_file(f"c/{name}.jsonl", rows)
+    names = [document.id.partition(":")[0] for document in take(tmp_path, limit=1000, of_file=1).documents]
+    assert (names.count("c/a.jsonl"), names.count("c/b.jsonl")) == (5, 5)
 
 
 def test_a_sample_of_which_nothing_is_left_is_a_result(tmp_path: Path, write_file: WriteFile) -> None:
