@@ -7,11 +7,12 @@ import re
 
 _NEWLINES = "\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029"
 _SURE = "。！？｡।॥۔؟።։។။"  # ends of sentences whatever stands behind them
-_CLOSING = "\"'”’»›)\\]}」』】》〉）］｝"
+_CLOSING = "\"'”’»›)\\]}」』】》〉）］｝*_`"
 
 # Marks are taken with all that belongs to them, wanted or not: a match that could fail would be tried at each of them.
 _END = re.compile(
-    rf"(?P<marks>[.!?…‥．‼⁇⁈⁉{_SURE}]++)(?P<closing>[{_CLOSING}]*+)(?P<space>\s*+)|(?P<line>[{_NEWLINES}])\s*+"
+    rf"(?P<marks>[.!?…‥．‼⁇⁈⁉{_SURE}]++)(?P<closing>[{_CLOSING}]*+(?:[ \xa0\u202f]»)?+)(?P<space>\s*+)"
+    rf"|(?P<line>[{_NEWLINES}])\s*+"
 )
 _NEWLINE = re.compile(f"[{_NEWLINES}]")
 _IS_SURE = re.compile(f"[{_SURE}]|……")
@@ -24,7 +25,7 @@ _LOOK_BACK = 24  # characters: no abbreviation is longer
 
 _TITLES = frozenset(
     """mr mrs ms messrs dr prof st mt ft gen col capt cpt lt sgt maj cmdr adm rev hon gov sen rep pres supt vs cf viz
-    e.g i.e eg ie resp approx ca incl hr frl z.b d.h u.a o.ä bzw vgl sog ggf evtl mme mlle mgr sra srta dra ud uds
+    e.g i.e eg ie resp approx ca incl geb hr frl z.b d.h u.a o.ä bzw vgl sog ggf evtl mme mlle mgr sra srta dra ud uds
     p.ej""".split()
 )
 """Never the last word."""
@@ -85,7 +86,8 @@ def _ends(text: str, start: int, match: re.Match[str], has_capitals: bool) -> bo
     if _IS_SURE.search(marks) or (marks[-1] in "…‥" and closing and not space):
         return not (closing and behind.startswith(("と", "って")))
     if not space:
-        return marks[-1] in "!?‼⁇⁈⁉．" and bool(_SPACELESS_LETTER.match(behind))
+        between = marks[-1] in "!?‼⁇⁈⁉．" or (marks == "." and _SPACELESS_LETTER.match(text, match.start() - 1))
+        return bool(between and _SPACELESS_LETTER.match(behind))
     following = _NEXT.match(behind)
     word = following["word"] if following else ""
     if behind.startswith((".", "!", "?", "…")):
