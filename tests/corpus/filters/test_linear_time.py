@@ -27,6 +27,10 @@ UNITS = {
     "combining": "\u0301",
     "escapes": "é\x1b[",
     "controls": "\x80",
+    "ats": "@",
+    "addresses": "http://",
+    "parts": "1.1.",
+    "Chinese": "我们1。",
 }
 
 
