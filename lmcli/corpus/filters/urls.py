@@ -62,9 +62,9 @@ class Urls:
 def _urls(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of each address."""
     for match in _URL.finditer(text):
-        spans = _balanced(match[0]) if ")" in match[0] else [(0, len(match[0]))]
-        for start, end in spans:
-            yield match.start() + start, match.start() + start + len(match[0][start:end].rstrip(_SENTENCE_END))
+        first, url = match.start(), match[0]
+        for start, end in _balanced(url) if ")" in url else [(0, len(url))]:
+            yield first + start, first + start + len(url[start:end].rstrip(_SENTENCE_END))
 
 
 def _balanced(url: str) -> Iterator[tuple[int, int]]:

@@ -80,6 +80,8 @@ def test_boxes(text: str, rest: str) -> None:
         (f"👩{ZWJ}🚀" * 6, f"👩{ZWJ}🚀" * 3),
         ("😀😀😀 and 😀😃😀😃😀😃", "😀😀😀 and 😀😃😀😃😀😃"),
         ("❤️❤️❤️❤️", "❤️❤️❤️"),
+        ("😀😀😀😀🏽", "😀😀😀😀🏽"),
+        ("🏽🏽🏽🏽", "🏽🏽🏽🏽"),
     ],
 )
 def test_the_same_emoji_again_and_again(text: str, rest: str) -> None:
@@ -133,6 +135,8 @@ SIGNS = st.sampled_from(
     st.text(SIGNS, max_size=60) | st.text(st.characters(exclude_categories=())),
     st.fixed_dictionaries({"decoration": st.integers(0, 5), "emoji": st.integers(0, 3), "boxes": st.booleans()}),
 )
+@example("😀====😀😀😀", {"decoration": 4, "emoji": 3, "boxes": True})
+@example(f"क{ZWNJ}\u180e", {"decoration": 4, "emoji": 3, "boxes": True})
 @example("== ____ ====\n____ x", {"decoration": 4, "emoji": 3, "boxes": True})
 def test_twice_is_once(text: str, settings: dict[str, Any]) -> None:
     once = Symbols(**settings).apply(text)

@@ -16,6 +16,7 @@ from .scaling import UNITS, growth
         ("See https://example.org/a?b=c#d.", "See <url>."),
         ("HTTP://EXAMPLE.ORG, www.example.org!", "<url>, <url>!"),
         ("(https://en.org/wiki/Rust_(film)) and (http://a.b)", "(<url>) and (<url>)"),
+        ("(http://a.b/c)http://d.e/f)(www.g.h)", "(<url>)<url>)(<url>)"),
         ("[text](https://a.org/x)**bold**", "[text](<url>)**bold**"),
         ('<a href="http://a.b/c">x</a>', '<a href="<url>">x</a>'),
         ("请看https://a.org/路径。然后www.b.cn？", "请看<url>路径。然后<url>？"),
@@ -84,7 +85,10 @@ def test_masking_twice_is_masking_once(text: str, mode: str) -> None:
     assert mode != "drop" or once in (text, Drop("urls.too_many"))
 
 
-@pytest.mark.parametrize("unit", [*UNITS, "http://a ", "http://a(", "http://)", "http", "www.", "wwww", "http://a,"])
+@pytest.mark.parametrize(
+    "unit",
+    [*UNITS, "http://a ", "http://a(", "http://a)", "http://a.(b))", "http://)", "http", "www.", "wwww", "http://a,"],
+)
 def test_time_is_linear(unit: str) -> None:
     assert growth(Urls().apply, unit) < 2.6
     assert growth(Urls(mode="remove").apply, "http://" + unit) < 2.6
