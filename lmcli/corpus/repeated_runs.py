@@ -29,11 +29,12 @@ class RepeatedRuns:
 
     def grow(self, n: int) -> None:
         """Goes on to runs of `n` words, which may not be fewer than before."""
-        while self.n < n:
-            possible = (self._places < len(self._words) - self.n).nonzero()[0]
-            places = self._places.take(possible)
-            runs = longer(self._runs.take(possible), self._words.take(places + self.n))
-            self.n += 1
+        if n > self.n:
+            possible = (self._places < len(self._words) - n + 1).nonzero()[0]
+            places, runs = self._places.take(possible), self._runs.take(possible)
+            for following in range(self.n, n):
+                runs = longer(runs, self._words.take(places + following))
+            self.n = n
             self._find(places, mix(runs))
 
     def _find(self, places: Places, runs: Hashes) -> None:

@@ -14,6 +14,7 @@ from lmcli.corpus.spaceless import characters_per_word
 from lmcli.corpus.spans import spans
 
 Share = Annotated[float, Ge(0), Le(1)]
+Positive = Annotated[float, Ge(0)]
 
 TOP = (2, 3, 4)
 REPEATED = (5, 6, 7, 8, 9, 10)
@@ -23,8 +24,9 @@ REPEATED = (5, 6, 7, 8, 9, 10)
 class Repetition:
     """The repetition rules of Rae et al. 2021 (Gopher), with the constants of its table A1.
 
-    Shares of characters are shares of all characters of the text. Punctuation marks are words here; the characters of
-    the most frequent run include a space between words. Paragraphs are separated by blank lines.
+    Shares of characters are shares of all characters of the text. Blank lines don't count; paragraphs are separated by
+    empty ones. Punctuation marks are words here. The most frequent run occurs twice at least, and its characters
+    include a space between words.
 
     In scripts without spaces a run of n words is one of 2 n characters (4 n in Thai, Lao, Khmer and Burmese), with the
     same limits; that is our own choice.
@@ -35,8 +37,9 @@ class Repetition:
     line_characters: Annotated[float, "characters in repeated lines, at most", Ge(0), Le(1)] = 0.2
     paragraph_characters: Annotated[float, "characters in repeated paragraphs, at most", Ge(0), Le(1)] = 0.2
     top: Annotated[
-        tuple[Share, Share, Share], "characters in the most frequent run of 2, 3 and 4 words, at most"
-    ] = (0.20, 0.18, 0.16)  # fmt: skip
+        tuple[Positive, Positive, Positive],
+        "characters in the most frequent run of 2, 3 and 4 words, at most; above 1 where occurrences overlap",
+    ] = (0.20, 0.18, 0.16)
     repeated: Annotated[
         tuple[Share, Share, Share, Share, Share, Share],
         "characters in repeated runs of 5, 6, 7, 8, 9 and 10 words, at most",
@@ -47,8 +50,8 @@ class Repetition:
         return Drop(f"repetition.{reason}") if reason else text
 
     def _parts(self, text: str) -> str:
-        """The rules on lines and paragraphs, none of which is empty."""
-        lines = [line for line in text.split("\n") if line]
+        """The rules on lines and paragraphs that are not blank."""
+        lines = [line for line in text.split("\n") if line and not line.isspace()]
         count, characters = repetitions(lines)
         if count / max(1, len(lines)) > self.lines:
             return "lines"
@@ -71,7 +74,7 @@ class Repetition:
             runs.grow(n * factor)
             characters, count = runs.top()
             spaces = 0 if found.is_spaceless else n - 1
-            if count * (characters + spaces) / length > share:
+            if count > 1 and count * (characters + spaces) / length > share:
                 return f"top_{n}_grams"
         for n, share in zip(REPEATED, self.repeated, strict=True):
             runs.grow(n * factor)
