@@ -45,7 +45,11 @@ _MODIFIED = rf"{_EMOJI}[\ufe0f\U0001f3fb-\U0001f3ff]?+"
 _SAME_EMOJI = re.compile(
     rf"({_MODIFIED}(?:\u200d{_MODIFIED}){{0,8}}+)(?: ?+\1(?![\u200d\ufe0f\U0001f3fb-\U0001f3ff]))++"
 )
-_SOME_EMOJI = re.compile(_EMOJI)
+# All that is dealt with, other than decoration: most texts have nothing of it, and are looked through once.
+_UNUSUAL = re.compile(
+    f"[{_MARKS_OF_DIRECTION}{_NEVER_NEEDED}\u180e\u200b-\u200d\u2500-\u259f\u2600-\u27bf\ue000-\uf8ff"
+    "\U0001f000-\U0010ffff]"
+)
 _BLANKS = re.compile(r"[ \t]*+")
 
 
@@ -67,14 +71,15 @@ class Symbols:
     private: Annotated[bool, "remove private use characters, which only one font could show"] = True
 
     def apply(self, text: str) -> str:
-        if not text.isascii():
+        unusual = not text.isascii() and _UNUSUAL.search(text)
+        if unusual:
             text = self._seen(text)
             if self.boxes:
                 text = _without(_BOXES, text)
         if self.decoration:
             text = _without(_runs(self.decoration), text)
         # Last, for what stood on both sides of decoration may now be one run.
-        if self.emoji and not text.isascii() and _SOME_EMOJI.search(text):
+        if self.emoji and unusual:
             text = _SAME_EMOJI.sub(self._fewer, text)
         return text
 
