@@ -27,6 +27,7 @@ check: $(VENV)/installed
 
 docs: $(VENV)/installed
 	$(BIN)/python docs/commands.py > docs/commands.md
+	$(BIN)/python docs/filters.py > docs/filters.md
 
 clean:
 	rm -rf demo build dist .mypy_cache .pytest_cache .ruff_cache

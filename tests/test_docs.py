@@ -103,12 +103,13 @@ def test_files_that_a_page_names_exist(path: Path) -> None:
     assert sorted(name for name in named if "NAME" not in name and not (ROOT / name).exists()) == []
 
 
-def test_the_page_of_commands_is_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["commands", "filters"])
+def test_a_generated_page_is_up_to_date(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("TERMINAL_WIDTH", "100")
-    spec = importlib.util.spec_from_file_location("commands_page", ROOT / "docs" / "commands.py")
+    spec = importlib.util.spec_from_file_location(f"{name}_page", ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert (ROOT / "docs" / "commands.md").read_text(encoding="utf-8") == module.page(), "run `make docs`"
+    assert (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") == module.page(), "run `make docs`"
