@@ -16,7 +16,8 @@ from lmcli.corpus.spans import spans
 
 @section
 class FineWeb:
-    """The filters of Penedo et al. 2024 (FineWeb), section 3.5; the number of newlines is from its published code.
+    """The filters of Penedo et al. 2024 (FineWeb), section 3.6; the limits on newlines and on repeated lines are those
+    of its published code.
 
     Lines of white space don't count. In scripts without spaces these choices are our own: a short line of Chinese or
     Japanese has a third of `short_line` characters, two characters stand for a word (four in Thai, Lao, Khmer and

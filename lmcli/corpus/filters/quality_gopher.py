@@ -20,7 +20,7 @@ WIDE_BULLETS = ("・", "●", "○", "■", "◆", "※")
 
 @section
 class Gopher:
-    """The quality rules of Rae et al. 2021 (Gopher), appendix A.1.1, with their constants.
+    """The quality rules of Rae et al. 2021 (Gopher), appendix A, with their constants.
 
     Words are compared with case, and a punctuation mark counts as a token of its own: where the publication says
     "words", shares are of all tokens, while lengths and numbers of words leave punctuation out.
