@@ -1,12 +1,12 @@
 """Training and validation text.
 
 A document, or a block of one, goes to a side by the hash of its text and nothing else: not its name, place or order, so
-that equal texts are never on both sides. The units with the smallest hashes are for validation, as many as fit.
+that equal texts are never on both sides. Documents that are nearly the same, as `clean` has found, go by the smallest
+hash among them. The units with the smallest hashes are for validation, as many as fit.
 """
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -15,6 +15,7 @@ import xxhash
 
 from lmcli.corpus.cutting import blocks
 from lmcli.corpus.documents import Document
+from lmcli.corpus.smallest import Smallest
 from lmcli.errors import InputError
 
 Side = Literal["train", "validation"]
@@ -31,54 +32,19 @@ LARGE_SHARE = 0.05  # of the characters: no document may be so large a part of a
 VALIDATION = 0.1
 VALIDATION_LIMIT = 1_000_000  # characters: more would cost time and tell nothing new
 
-_SAMPLED = 20_000  # units of smallest hash that a census remembers
-
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Text of one side. Joined in order, the pieces of a document are exactly its text, and the last one ends it."""
+    """Text of one side. Joined in order, the pieces of a document are exactly its text, and the last one ends it.
+
+    `source` and `language` are those of the document.
+    """
 
     text: str
     side: Side
     ends_document: bool
-
-
-class Smallest:
-    """The smallest hashes of all units seen, with the characters that each stands for; memory is bounded."""
-
-    def __init__(self) -> None:
-        self._characters: dict[int, int] = {}
-        self._largest_first: list[int] = []
-        self.overflowed = False
-
-    def add(self, digest: int, characters: int) -> None:
-        if digest in self._characters:
-            self._characters[digest] += characters
-        elif len(self._characters) < _SAMPLED or digest < -self._largest_first[0]:
-            self._characters[digest] = characters
-            heapq.heappush(self._largest_first, -digest)
-            if len(self._characters) > _SAMPLED:
-                self.overflowed = True
-                del self._characters[-heapq.heappop(self._largest_first)]
-        else:
-            self.overflowed = True
-
-    def threshold(self, wanted: int) -> tuple[int, int] | None:
-        """The largest hash on the validation side and its characters: about `wanted`, but at least one unit.
-
-        None when there is one hash only, so that nothing would be left to train on.
-        """
-        ordered = sorted(self._characters)
-        if len(ordered) < 2:
-            return None
-        taken = self._characters[ordered[0]]
-        last = ordered[0]
-        for digest in ordered[1 : None if self.overflowed else -1]:
-            if taken + self._characters[digest] / 2 > wanted:
-                break
-            taken += self._characters[digest]
-            last = digest
-        return last, taken
+    source: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,6 +80,16 @@ class Census:
     by_document: Smallest
     by_block: Smallest
     block: int
+    bytes: int = 0
+    """UTF-8 bytes of all documents."""
+
+    def held_out(self, plan: Plan) -> list[str]:
+        """The texts of the validation side, about the first million characters; none when it is the end of the text.
+
+        Of a long document only the first part.
+        """
+        units = {"document": self.by_document, "block": self.by_block, "tail": None}[plan.unit]
+        return units.texts(plan.threshold) if units else []
 
     def plan(self, kind: Kind) -> Plan:
         """Where to split. Neither side is ever empty. Raises InputError for a corpus of less than two characters."""
@@ -162,22 +138,27 @@ class _Counts:
     def __init__(self) -> None:
         self._by_document, self._by_block = Smallest(), Smallest()
         self._small: list[str] | None = []  # the whole text, as long as the corpus is small
-        self._documents = self._characters = self._largest = 0
-        self._first, self._length = 0, 0  # hash of the first part of this document, characters of it so far
+        self._documents = self._characters = self._largest = self._bytes = 0
+        self._first: tuple[int, str] | None = None  # hash and text of the first part of this document
+        self._length = 0  # characters of it so far
 
     def add(self, document: Document) -> None:
         text = document.text
-        if not self._length:
-            self._first = _digest(text)
+        data = text.encode()
+        digest = xxhash.xxh3_64_intdigest(data)
+        if self._first is None:
+            self._first = (digest if document.group is None else document.group, text)
         self._length += len(text)
         self._characters += len(text)
+        self._bytes += len(data)
         for block in blocks(text, BLOCK):
-            self._by_block.add(_digest(block), len(block))
+            self._by_block.add(digest if len(block) == len(text) else _digest(block), len(block), block)
         self._remember(text)
         if document.ends:
             self._documents += 1
-            self._by_document.add(self._first, self._length)
-            self._largest, self._length = max(self._largest, self._length), 0
+            self._by_document.add(self._first[0], self._length, self._first[1])
+            self._largest = max(self._largest, self._length)
+            self._first, self._length = None, 0
 
     def _remember(self, text: str) -> None:
         if self._small is not None:
@@ -190,8 +171,8 @@ class _Counts:
         if self._small is not None:
             size, by_block = max(SMALLEST_BLOCK, self._characters // FEWEST_BLOCKS), Smallest()
             for block in (block for text in self._small for block in blocks(text, size)):
-                by_block.add(_digest(block), len(block))
-        return Census(self._documents, self._characters, self._largest, self._by_document, by_block, size)
+                by_block.add(_digest(block), len(block), block)
+        return Census(self._documents, self._characters, self._largest, self._by_document, by_block, size, self._bytes)
 
 
 def pieces(documents: Iterable[Document], counted: Census, kind: Kind) -> Iterator[Piece]:
@@ -207,31 +188,39 @@ def pieces(documents: Iterable[Document], counted: Census, kind: Kind) -> Iterat
         elif plan.unit == "block":
             yield from _blocks(document, plan)
         else:
-            side = side or _side(document.text, plan)  # the first part of a long document decides for all
-            yield Piece(document.text, side, document.ends)
+            side = side or _side_of(document, plan)  # the first part of a long document decides for all
+            yield _piece(document, document.text, side, document.ends)
             side = None if document.ends else side
         place += len(document.text)
     if place != counted.characters:
         raise InputError("the corpus changed while it was read", "run the command again when nothing writes to it")
 
 
+def _piece(document: Document, text: str, side: Side, ends: bool) -> Piece:
+    return Piece(text, side, ends, document.source, document.language)
+
+
 def _before_and_after(document: Document, cut: int) -> Iterator[Piece]:
     before, after = document.text[: max(cut, 0)], document.text[max(cut, 0) :]
     if before:
-        yield Piece(before, "train", document.ends and not after)
+        yield _piece(document, before, "train", document.ends and not after)
     if after:
-        yield Piece(after, "validation", document.ends)
+        yield _piece(document, after, "validation", document.ends)
 
 
 def _blocks(document: Document, plan: Plan) -> Iterator[Piece]:
     remaining = len(document.text)
     for block in blocks(document.text, plan.block):
         remaining -= len(block)
-        yield Piece(block, _side(block, plan), document.ends and not remaining)
+        yield _piece(document, block, _side(_digest(block), plan), document.ends and not remaining)
 
 
-def _side(text: str, plan: Plan) -> Side:
-    return "validation" if _digest(text) <= plan.threshold else "train"
+def _side_of(document: Document, plan: Plan) -> Side:
+    return _side(_digest(document.text) if document.group is None else document.group, plan)
+
+
+def _side(digest: int, plan: Plan) -> Side:
+    return "validation" if digest <= plan.threshold else "train"
 
 
 def _digest(text: str) -> int:

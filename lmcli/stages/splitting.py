@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from lmcli.corpus.cleaning import read_clean
 from lmcli.corpus.documents import Document
+from lmcli.corpus.leakage import Leakage
 from lmcli.corpus.reading import read
 from lmcli.corpus.splits import Census, Kind, Piece, census, pieces
 from lmcli.corpus.tally import Tally
@@ -24,12 +24,20 @@ class Divided:
     documents: Callable[[], Iterator[Document]]
     census: Census
     kind: Kind
-    bytes: int
-    """UTF-8 bytes of all documents."""
+
+    @property
+    def bytes(self) -> int:
+        """UTF-8 bytes of all documents."""
+        return self.census.bytes
 
     def describe(self) -> str:
         """What goes to validation, how much and why, in a line."""
         return self.census.plan(self.kind).describe()
+
+    def leakage(self) -> Leakage | None:
+        """What looks for the validation text in the training text; None for a split that isn't by hash."""
+        units = self.census.held_out(self.census.plan(self.kind))
+        return Leakage(units) if units else None
 
     def pieces(self) -> Iterator[Piece]:
         return pieces(self.documents(), self.census, self.kind)
@@ -48,15 +56,7 @@ def split(request: Request, work: Work) -> Divided:
     """The text that the stage reads, divided as [tokens] says."""
     config: TokensConfig = request.section("tokens")
     documents = _documents(request, work, config)
-    sizes = Counter[str]()
-    counted = census(_sized(documents(), sizes))
-    return Divided(documents, counted, config.split, sizes["bytes"])
-
-
-def _sized(documents: Iterable[Document], sizes: Counter[str]) -> Iterator[Document]:
-    for document in documents:
-        sizes["bytes"] += len(document.text.encode())
-        yield document
+    return Divided(documents, census(documents()), config.split)
 
 
 def _documents(request: Request, work: Work, config: TokensConfig) -> Callable[[], Iterator[Document]]:

@@ -83,3 +83,4 @@ class TokensConfig(ReadingConfig):
         Flag(),
     ] = "auto"
     raw: Annotated[bool, "read the corpus itself, also where a cleaned one exists", Flag()] = False
+    sentences: Annotated[bool, "also write where sentences end, for objectives that need them", Flag()] = False

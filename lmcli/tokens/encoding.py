@@ -16,6 +16,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from lmcli.corpus.leakage import Leakage
 from lmcli.corpus.splits import Piece
 from lmcli.errors import InputError
 from lmcli.progress import Progress
@@ -34,13 +35,19 @@ JOBS_AHEAD = 4  # for each worker
 
 @dataclass(frozen=True)
 class TokensReport:
-    """`unknown` counts characters that the vocabulary lacks; `encoder` is the code that ran, which changes no id."""
+    """`unknown` counts characters that the vocabulary lacks; `encoder` is the code that ran, which changes no id.
+
+    `leakage` is the part of the validation text in near duplicates of training text, `copied` the part that stands in
+    training text in any way (see `corpus.leakage`); None where that wasn't measured.
+    """
 
     vocab_size: int
     dtype: str
     encoder: str
     sides: dict[Side, SideIndex]
     unknown: dict[Side, int]
+    leakage: float | None = None
+    copied: float | None = None
 
 
 def encode(
@@ -52,25 +59,29 @@ def encode(
     progress: Progress,
     size: int | None = None,
     sentences: bool = False,
+    leakage: Leakage | None = None,
     shard_tokens: int = SHARD_TOKENS,
 ) -> TokensReport:
     """Encode `pieces` in their order, each side apart, and write the files that `layout` describes below `out`.
 
     `size` is the text in bytes, if known. With `sentences` the places where they end are written too. The files are the
-    same for any number of `workers` (threads). InputError when the training side gets no token.
+    same for any number of `workers` (threads). `leakage` is shown the training text. InputError when the training side
+    gets no token.
     """
     durable.mkdir(out)
     head, rest = _head(parts_of(pieces, tokenizer, sentences=sentences))
     encoder = choose(tokenizer, [part.text for part in head])
-    coder = Coder.of(tokenizer, encoder, locator(tokenizer) if sentences else None)
+    coder = Coder.of(tokenizer, encoder, locator(tokenizer) if sentences else None, leakage)
     with contextlib.ExitStack() as stack:
         writers: dict[Side, _SideWriter] = {
             side: stack.enter_context(contextlib.closing(_SideWriter(out, side, shard_tokens, sentences)))
             for side in layout.SIDES
         }
         task = stack.enter_context(progress.task("encode", total=size, unit="B"))
-        for found in _coded(jobs_of(chain(head, rest)), coder, workers):
-            task.advance(sum(writers[coded.side].add(coded) for coded in found))
+        for coded in _coded(jobs_of(chain(head, rest)), coder, workers):
+            task.advance(writers[coded.side].add(coded))
+            if leakage:
+                leakage.add(coded.seen)
         sides = {side: writer.finish() for side, writer in writers.items()}
     if not sides["train"].tokens:
         raise InputError("no text is left for training", "is the corpus empty?")
@@ -79,7 +90,8 @@ def encode(
     unknown = {side: writer.unknown for side, writer in writers.items()}
     if any(unknown.values()):
         progress.warn(f"{sum(unknown.values())} characters are not in the vocabulary and were encoded as unknown")
-    return TokensReport(index.vocab_size, index.dtype, encoder.name, sides, unknown)
+    shares = (leakage.share, leakage.copied) if leakage else (None, None)
+    return TokensReport(index.vocab_size, index.dtype, encoder.name, sides, unknown, *shares)
 
 
 def _head(parts: Iterator[Part]) -> tuple[list[Part], Iterator[Part]]:
@@ -94,16 +106,16 @@ def _head(parts: Iterator[Part]) -> tuple[list[Part], Iterator[Part]]:
     return head, parts
 
 
-def _coded(jobs: Iterable[list[Part]], coder: Coder, workers: int) -> Iterator[list[Coded]]:
-    """What becomes of each job, in order; a bounded number of jobs runs ahead."""
+def _coded(jobs: Iterable[list[Part]], coder: Coder, workers: int) -> Iterator[Coded]:
+    """What becomes of the jobs, in order; a bounded number of jobs runs ahead."""
     with ThreadPoolExecutor(max(1, workers)) as pool:
         running: deque[Future[list[Coded]]] = deque()
         for job in jobs:
             running.append(pool.submit(coder, job))
             if len(running) > JOBS_AHEAD * max(1, workers):
-                yield running.popleft().result()
+                yield from running.popleft().result()
         while running:
-            yield running.popleft().result()
+            yield from running.popleft().result()
 
 
 @dataclass

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from lmcli.corpus.leakage import Leakage
 from lmcli.corpus.splits import Piece
 from lmcli.tokens import layout
 from lmcli.tokens.byte_pairs import Ids
@@ -47,13 +48,16 @@ class Coded:
     sentence_ends: Ends
     text_bytes: int
     unknown: int
+    seen: Set[str] = frozenset()
+    """Clauses of the validation side that stand in this text of the training side."""
 
 
 @dataclass(frozen=True)
 class Coder:
     """Encodes jobs; called from many threads. `locate` finds sentence ends among tokens, None where they aren't wanted.
 
-    `unknown` is the id of unknown characters; where `spelled`, the text may hold that character itself.
+    `leakage` looks for text of the validation side in that of the training side. `unknown_id` is the id of unknown
+    characters; where `spelled`, the text may hold that character itself.
     """
 
     encoder: Encoder
@@ -62,12 +66,13 @@ class Coder:
     unknown_id: int | None
     spelled: bool
     locate: Locate | None
+    leakage: Leakage | None
 
     @classmethod
-    def of(cls, tokenizer: Tokenizer, encoder: Encoder, locate: Locate | None) -> Coder:
+    def of(cls, tokenizer: Tokenizer, encoder: Encoder, locate: Locate | None, leakage: Leakage | None) -> Coder:
         dtype = "<u2" if layout.dtype_for(tokenizer.vocab_size) == "uint16" else "<u4"
         spelled = tokenizer.unit == "characters"
-        return cls(encoder, dtype, tokenizer.end_id, tokenizer.unknown_id, spelled, locate)
+        return cls(encoder, dtype, tokenizer.end_id, tokenizer.unknown_id, spelled, locate, leakage)
 
     def __call__(self, job: Sequence[Part]) -> list[Coded]:
         found = ((side, [part for part in job if part.side == side]) for side in layout.SIDES)
@@ -85,7 +90,11 @@ class Coder:
             self._sentences(parts, ids, ends, np.cumsum(closing) - closing),
             sum(len(text) if text.isascii() else len(text.encode()) for text in texts),
             self._count_unknown(texts, ids),
+            self._leaked(texts) if side == "train" else frozenset(),
         )
+
+    def _leaked(self, texts: list[str]) -> Set[str]:
+        return {clause for text in texts for clause in self.leakage.look(text)} if self.leakage else frozenset()
 
     def _sentences(self, parts: list[Part], ids: Ids, ends: Ends, closed_before: Ends) -> Ends:
         """Where sentences end among the ids with end tokens."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lmcli.corpus import splits
+from lmcli.corpus import smallest
 from lmcli.corpus.documents import Document
 from lmcli.corpus.splits import Kind, Piece, census, pieces
 from lmcli.errors import InputError
@@ -166,9 +166,53 @@ def test_no_text_is_an_error() -> None:
 def test_the_census_remembers_a_bounded_number_of_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     found = documents(*(prose(300, seed) for seed in range(2_000)))
     whole = census(found).plan("auto")
-    monkeypatch.setattr(splits, "_SAMPLED", 300)
+    monkeypatch.setattr(smallest, "HASHES", 300)
     assert census(found).plan("auto").threshold == whole.threshold
-    monkeypatch.setattr(splits, "_SAMPLED", 50)
+    monkeypatch.setattr(smallest, "HASHES", 50)
     counted = census(found)
     assert counted.plan("auto").validation_characters == 50 * 300
     assert len(side(list(pieces(found, counted, "auto")), "validation")) == 50 * 300
+
+
+def test_near_duplicates_are_never_on_both_sides() -> None:
+    found = []
+    for seed in range(300):
+        text = prose(500, seed)
+        found += [Document(f"{seed}.{copy}", f"{text} {copy}", group=seed * 7919 << 40) for copy in range(3)]
+    random.Random(3).shuffle(found)
+    cut = split(found, "hash")
+    sides: dict[str, set[str]] = defaultdict(set)
+    for document, piece in zip(found, cut, strict=True):
+        sides[document.id.partition(".")[0]].add(piece.side)
+    assert all(len(found_sides) == 1 for found_sides in sides.values())
+    assert {piece.side for piece in cut} == {"train", "validation"}
+    alone = [Document(document.id, document.text) for document in found]
+    assert any(one.side != other.side for one, other in zip(split(alone, "hash"), cut, strict=True)), (
+        "groups decide nothing"
+    )
+
+
+def test_pieces_know_where_they_come_from() -> None:
+    found = [Document(str(number), prose(40_000, number), source="a", language="en") for number in range(3)]
+    for kind in ("auto", "hash", "tail"):
+        assert {(piece.source, piece.language) for piece in split(found, kind)} == {("a", "en")}
+
+
+@pytest.mark.parametrize("characters", [3_000, 400_000])
+def test_the_census_keeps_the_texts_that_are_held_out(characters: int) -> None:
+    for found in (documents(prose(characters)), documents(*(prose(characters // 250, seed) for seed in range(250)))):
+        counted = census(found)
+        plan = counted.plan("auto")
+        cut = [piece.text for piece in pieces(found, counted, "auto") if piece.side == "validation"]
+        assert sorted(counted.held_out(plan)) == sorted(set(cut))
+        assert counted.bytes == sum(len(document.text.encode()) for document in found)
+    assert counted.held_out(counted.plan("tail")) == []
+
+
+def test_of_a_large_corpus_the_census_keeps_a_million_characters() -> None:
+    found = documents(*(prose(30_000, seed) for seed in range(400)))
+    counted = census(found)
+    plan = counted.plan("auto")
+    cut = [piece.text for piece in pieces(found, counted, "auto") if piece.side == "validation"]
+    assert sorted(counted.held_out(plan)) == sorted(cut)
+    assert sum(map(len, counted.by_document.texts(1 << 64))) <= 1_000_000 + 30_000
