@@ -33,17 +33,20 @@ class Mixed:
     planned: Mapping[str, Share]
     tokens_per_byte: Mapping[str, float]
     _bytes: Counter[str] = field(default_factory=Counter)
+    _documents: Counter[str] = field(default_factory=Counter)
 
     def pieces(self) -> Iterator[Piece]:
         """Each call reads the text anew; it may be called once."""
         for piece in written(self.divided.pieces(), self.mixture, self.planned):
             if piece.side == "train":
-                self._bytes[self.mixture.name_of(piece)] += len(piece.text.encode())
+                name = self.mixture.name_of(piece)
+                self._bytes[name] += len(piece.text.encode())
+                self._documents[name] += piece.ends_document
             yield piece
 
     def shares(self) -> dict[str, Share]:
         """What came of the plan, once all pieces are written."""
-        tokens = {name: self._bytes[name] * rate for name, rate in self.tokens_per_byte.items()}
+        tokens = {name: self._bytes[name] * rate + self._documents[name] for name, rate in self.tokens_per_byte.items()}
         total = sum(tokens.values()) or 1
         return {name: replace(share, reached=tokens[name] / total) for name, share in self.planned.items()}
 
@@ -64,5 +67,6 @@ def mix(divided: Divided, mixture: Mixture, tokenizer: Tokenizer) -> Mixed:
     for name, part in found.items():
         sampled = sum(len(sample.encode()) for sample in part.sample)
         rates[name] = len(encoder.encode_all(part.sample)[0]) / sampled if sampled else 0.0
-    tokens = {name: part.bytes * rates[name] for name, part in found.items()}
-    return Mixed(divided, mixture, plan(mixture, tokens, {n: part.documents for n, part in found.items()}), rates)
+    documents = {name: part.documents for name, part in found.items()}
+    tokens = {name: part.bytes * rates[name] + part.documents for name, part in found.items()}
+    return Mixed(divided, mixture, plan(mixture, tokens, documents), rates)
