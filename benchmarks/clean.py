@@ -67,7 +67,7 @@ def run_ours(project: Path) -> tuple[float, float, set[str]]:
 def run_peer(python: str, project: Path, splitter: str) -> tuple[float, float, set[str]]:
     out = project / f"peer-{splitter}"
     shutil.rmtree(out, ignore_errors=True)
-    settings = json.dumps({"tokens": words._TOKENS.pattern, "alphabetic": ALPHABETIC})
+    settings = json.dumps({"tokens": words.PATTERN, "alphabetic": ALPHABETIC})
     seconds, memory = timed([python, str(PEER), str(project / "documents"), str(out), splitter, settings], project)
     return seconds, memory, set((out / "kept.txt").read_text().splitlines())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,31 +13,24 @@ import xxhash
 from lmcli.config import name_of
 from lmcli.corpus.documents import Document, Drop
 from lmcli.corpus.filters import FILTERS, Filter
+from lmcli.corpus.packing import Packed, pack
 from lmcli.corpus.signatures import MinHash
 
 Lines = npt.NDArray[np.uint64]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a document: its text after the last filter, why it was dropped (or ""), and who changed it."""
-
-    id: str
-    text: str
-    source: str
-    language: str
-    drop: str
-    changed: tuple[str, ...]
-    bytes_in: int
-
-
 @dataclass(frozen=True)
 class Cleaned:
-    """The outcomes of a chunk of documents, their keys (one record of `Chain.key` each), and hashes of their lines."""
+    """A chunk of documents after the filters: packed, with a record of `Chain.key` for each and hashes of their lines.
 
-    outcomes: list[Outcome]
+    `changed` counts the documents that each filter changed; bytes are UTF-8 bytes of text.
+    """
+
+    packed: bytes
     keys: npt.NDArray[np.void]
     lines: Lines
+    bytes_in: int
+    changed: Counter[str]
 
 
 @dataclass(frozen=True)
@@ -61,33 +55,35 @@ class Chain:
         )
 
     def __call__(self, chunk: Sequence[Document]) -> Cleaned:
-        outcomes = [self._outcome(document) for document in chunk]
-        keys = np.zeros(len(outcomes), dtype=self.key)
+        changed = Counter[str]()
+        documents = [self.clean(document, changed) for document in chunk]
+        keys = np.zeros(len(documents), dtype=self.key)
+        keys["dropped"] = [bool(document.drop) for document in documents]
         lines = [
-            self._enter(keys[place : place + 1], outcome.text)
-            for place, outcome in enumerate(outcomes)
-            if not outcome.drop
+            self._enter(keys[place : place + 1], document.text)
+            for place, document in enumerate(documents)
+            if not document.drop
         ]
-        keys["dropped"] = [bool(outcome.drop) for outcome in outcomes]
-        return Cleaned(outcomes, keys, np.concatenate([_line_hashes("", 0), *lines]))
+        size = sum(len(document.text.encode()) for document in chunk)
+        return Cleaned(pack(documents), keys, np.concatenate([_line_hashes("", 0), *lines]), size, changed)
 
-    def _outcome(self, document: Document) -> Outcome:
-        text, drop, changed = document.text, "", []
+    def clean(self, document: Document, changed: Counter[str]) -> Packed:
+        """What the filters make of a document; `changed` counts those that change it."""
+        text, drop = document.text, ""
         for entry in self.filters:
             result = entry.apply(text)
             if isinstance(result, Drop):
                 drop = result.reason
                 break
             if result != text:
-                changed.append(f"{name_of(FILTERS, entry)}.changed")
+                changed[f"{name_of(FILTERS, entry)}.changed"] += 1
             text = result
         if not drop and (not text or text.isspace()):
             drop = "empty"
         if not drop and len(text) < self.min_characters:
             drop = "short"
         language = self._language(text) if not drop else ""
-        bytes_in = len(document.text.encode())
-        return Outcome(document.id, text, document.source, language, drop, tuple(changed), bytes_in)
+        return Packed(document.id, text, drop, document.source, language)
 
     def _language(self, text: str) -> str:
         if not self.with_language:

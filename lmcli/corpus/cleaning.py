@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,6 +27,7 @@ REJECTED = "rejected"
 REPORT = "report.json"
 
 _SCRATCH = ".scratch"
+_WRITER = "lmcli.corpus.parquet_files"
 _JOINED = ".joined"
 
 
@@ -45,6 +48,7 @@ def clean(
     """
     durable.mkdir(out)
     scratch = out / _SCRATCH
+    threading.Thread(target=importlib.import_module, args=[_WRITER]).start()  # while the first workers start
     mapped = map_sources(sources, config, chain, scratch, workers=workers, progress=progress, chunk=chunk)
     audit = merge([mapped], config, out, progress)
     durable.remove_tree(scratch)

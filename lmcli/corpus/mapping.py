@@ -1,7 +1,7 @@
 """The first half of `clean`: what can be decided document by document, for one shard of the sources.
 
-A shard's folder holds, in the order of the sources, texts/ (each document after the filters, with the reason why it was
-dropped, or ""), keys.bin (a record of `Chain.key` for each) and lines.bin (hashes of lines, if asked for), and
+A shard's folder holds, in the order of the sources, texts.bin (each document after the filters, with the reason why it
+was dropped, or ""), keys.bin (a record of `Chain.key` for each) and lines.bin (hashes of lines, if asked for), and
 account.json with the counts.
 """
 
@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ import numpy.typing as npt
 from lmcli.corpus.chain import Chain, Cleaned
 from lmcli.corpus.config import CleanConfig
 from lmcli.corpus.documents import Document
-from lmcli.corpus.parquet_files import TEXTS, RowWriter
+from lmcli.corpus.packing import Packed, unpack
 from lmcli.corpus.reading import read
 from lmcli.corpus.sources import Source
 from lmcli.corpus.tally import Tally
@@ -34,6 +34,7 @@ CHUNK = 1_000_000  # characters that a worker gets at a time
 ACCOUNT = "account.json"
 KEYS = "keys.bin"
 LINES = "lines.bin"
+TEXTS = "texts.bin"
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,9 @@ class Mapped:
     folder: Path
     chain: Chain
 
-    @property
-    def texts(self) -> Path:
-        return self.folder / "texts"
+    def documents(self) -> Iterator[Packed]:
+        """Every document with what the filters made of it."""
+        return unpack(self.folder / TEXTS)
 
     @property
     def keys(self) -> npt.NDArray[np.void]:
@@ -76,7 +77,7 @@ def map_sources(
     progress: Progress,
     chunk: int = CHUNK,
 ) -> Mapped:
-    """Fill the new folder `out`; the bytes don't depend on the number of workers or the size of a chunk."""
+    """Fill the new folder `out`; the bytes don't depend on the number of workers."""
     tally = Tally()
     return map_documents(read(sources, config, progress, tally), tally, chain, out, workers=workers, chunk=chunk)
 
@@ -122,20 +123,15 @@ def _renamed(document: Document, part: int) -> Document:
 def _write(cleaned: Iterable[Cleaned], out: Path) -> tuple[int, Counter[str]]:
     bytes_in, changed = 0, Counter[str]()
     with (
-        RowWriter(out / "texts", TEXTS, "lz4") as texts,
+        durable.create(out / TEXTS) as texts,
         durable.create(out / KEYS) as keys,
         durable.create(out / LINES) as lines,
     ):
         for part in cleaned:
-            _put(part.keys, keys)
-            _put(part.lines, lines)
-            for item in part.outcomes:
-                texts.write((item.id, item.text, item.drop, item.source, item.language))
-                bytes_in += item.bytes_in
-                changed.update(item.changed)
+            texts.write(part.packed)
+            keys.write(part.keys.tobytes())
+            lines.write(part.lines.tobytes())
+            bytes_in += part.bytes_in
+            changed.update(part.changed)
     durable.fsync_directory(out)
     return bytes_in, changed
-
-
-def _put(values: npt.NDArray[Any], file: BinaryIO) -> None:
-    file.write(values.tobytes())

@@ -128,12 +128,9 @@ class Row:
 
 def rows(joined: Joined, verdicts: Verdicts) -> Iterator[Row]:
     """Every document with its verdict, in order, repeated lines taken out."""
-    from lmcli.corpus.parquet_files import read_rows
-
     place = line = 0
-    columns = ("id", "text", "drop", "source", "language")
     for shard in joined.shards:
-        for identity, text, drop, source, language in read_rows(shard.texts, columns, "run the command again"):
+        for identity, text, drop, source, language in shard.documents():
             row = Row(place, identity, text, source, language, drop or _reason(verdicts, place))
             count = int(joined.keys["lines"][place]) if len(verdicts.lines) else 0
             marks = verdicts.lines[line : line + count]

@@ -22,7 +22,6 @@ _ORIGIN = [("source", pa.string()), ("language", pa.string())]
 
 DOCUMENTS = pa.schema([*_TEXT, *_ORIGIN, ("group", pa.uint64())])
 REJECTED = pa.schema([*_TEXT, ("reason", pa.string())])
-TEXTS = pa.schema([*_TEXT, ("drop", pa.string()), *_ORIGIN])
 
 
 class RowWriter:
@@ -31,10 +30,9 @@ class RowWriter:
     The second column of the schema is the text, whose size decides when a row group or a part is full.
     """
 
-    def __init__(self, folder: Path, schema: Any, compression: str = "zstd") -> None:
+    def __init__(self, folder: Path, schema: Any) -> None:
         self._folder = folder
         self._schema = schema
-        self._compression = compression
         self._file = contextlib.ExitStack()
         self._writer: Any = None
         self._waiting: list[Sequence[Any]] = []
@@ -68,7 +66,7 @@ class RowWriter:
     def _open(self) -> None:
         path = self._folder / f"part-{self._parts:05d}.parquet"
         file = self._file.enter_context(durable.create(path))
-        self._writer = pq.ParquetWriter(file, self._schema, compression=self._compression, use_dictionary=False)
+        self._writer = pq.ParquetWriter(file, self._schema, compression="zstd", use_dictionary=False)
 
     def _close(self) -> None:
         if self._writer is not None:

@@ -47,8 +47,14 @@ class Spans:
     is_word: Flags
     is_character: Flags
     has_letter: Flags
-    hashes: Hashes
     is_spaceless: bool
+    codes: Codes
+    """(characters,) the code points of the text."""
+
+    @functools.cached_property
+    def hashes(self) -> Hashes:
+        """(tokens,) made when they are asked for: rules that only count have dropped many texts by then."""
+        return _hashes(self.codes, self.starts, self.starts + self.lengths)
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -80,8 +86,8 @@ def spans(text: str) -> Spans:
         is_word=is_word,
         is_character=is_character,
         has_letter=_with_letter(kinds, starts, ends),
-        hashes=_hashes(codes, starts, ends),
         is_spaceless=int(np.count_nonzero(is_character)) > 0.5 * int(np.dot(lengths, is_word)),
+        codes=codes,
     )
 
 
@@ -126,7 +132,7 @@ def _hashes(codes: Codes, starts: Places, ends: Places) -> Hashes:
         sums = _sums(codes[block : block + _BLOCK + _LONG])
         begin = starts[first:last] - block
         end = np.minimum(ends[first:last] - block, begin + _LONG)
-        found[first:last] = (sums.take(end) - sums.take(begin)) * _powers()[1].take(begin)
+        found[first:last] = (sums.take(end) - sums.take(begin)) * _powers(_BLOCK + _LONG)[1].take(begin)
     for token in np.flatnonzero(ends - starts > _LONG).tolist():
         found[token] = _long_hash(codes[starts[token] : ends[token]])
     return found
@@ -136,7 +142,7 @@ def _sums(codes: Codes) -> Hashes:
     sums = np.zeros(len(codes) + 1, dtype=np.uint64)
     terms = codes.astype(np.uint64)
     terms += np.uint64(1)  # so that characters of code 0 count
-    terms *= _powers()[0][: len(codes)]
+    terms *= _powers(_BLOCK + _LONG)[0][: len(codes)]
     np.cumsum(terms, out=sums[1:])
     return sums
 
@@ -148,9 +154,8 @@ def _long_hash(codes: Codes) -> np.uint64:
 
 
 @functools.cache
-def _powers() -> tuple[Hashes, Hashes]:
+def _powers(count: int) -> tuple[Hashes, Hashes]:
     """The powers of `_BASE` and of its inverse, for every place in a block."""
-    count = _BLOCK + _LONG
     both = []
     for base in (_BASE, pow(_BASE, -1, 1 << 64)):
         steps = np.full(count, base, dtype=np.uint64)

@@ -54,9 +54,9 @@ class Gopher:
         found = spans(text)
         reason = (
             self._length(found)
+            or self._alphabetic(found)
             or self._symbols(text, found)
             or self._lines(text, found)
-            or self._alphabetic(found)
             or self._stop_words(text, found)
         )
         return Drop(f"quality.{reason}") if reason else text

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import pickle
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,13 +41,13 @@ def config(**settings: Any) -> CleanConfig:
 )
 def test_between_the_bounds_text_stays(text: str, reason: str) -> None:
     chain = pickle.loads(pickle.dumps(chain_of(config(min=5, max=10), Path(), {"perplexity": Length()})))
-    [outcome] = chain([Document("a", text)]).outcomes
+    outcome = chain.clean(Document("a", text), Counter())
     assert (outcome.drop, outcome.text) == (reason, text)
 
 
 def test_the_filter_judges_what_the_filters_before_it_left() -> None:
     chain = chain_of(config(max=3), Path(), {"perplexity": Length()})
-    assert [item.drop for item in chain([Document("a", "abc    \n\n")]).outcomes] == [""]
+    assert chain.clean(Document("a", "abc    \n\n"), Counter()).drop == ""
 
 
 def test_without_a_tool_nothing_is_dropped_and_binding_makes_a_copy() -> None:
