@@ -38,10 +38,7 @@ class MinHash:
         if not len(runs):
             return None
         rows = self._minima(runs).reshape(self.buckets, self.hashes)
-        keys = np.zeros(self.buckets, dtype=np.uint64)
-        for column in rows.T:
-            keys = mix(keys ^ column)
-        return keys
+        return mix((rows * _weights(self.hashes)).sum(axis=1, dtype=np.uint64))
 
     def _minima(self, runs: Hashes) -> Hashes:
         """(buckets * hashes,) the smallest value of each permutation h -> a h + b over `runs`.
@@ -66,6 +63,13 @@ def _permutations(count: int, seed: int) -> tuple[Hashes, Hashes]:
     factors: Hashes = chance.randint(1, _MODULUS, dtype=np.uint64, size=(1, count))
     terms: Hashes = chance.randint(0, _MODULUS, dtype=np.uint64, size=(1, count))
     return factors.T.copy(), terms.T.copy()
+
+
+@functools.cache
+def _weights(count: int) -> Hashes:
+    """(count,) odd numbers: a sum with these weights modulo 2^64 is the same for other minima once in 2^64 times."""
+    found: Hashes = np.random.RandomState(0).randint(0, 1 << 63, dtype=np.uint64, size=count) * np.uint64(2)
+    return found + np.uint64(1)
 
 
 def word_runs(words: Sequence[str], n: int) -> Hashes:
