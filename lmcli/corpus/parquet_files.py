@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+
 from lmcli.corpus.arrow import pa, pq
 from lmcli.corpus.documents import Document
 from lmcli.errors import ArtifactError
@@ -55,9 +57,9 @@ class RowWriter:
             return
         if self._writer is None:
             self._open()
-        values = zip(*self._waiting, strict=True)
-        columns = [pa.array(column, kind) for column, kind in zip(values, self._schema.types, strict=True)]
-        self._writer.write_table(pa.table(columns, schema=self._schema), row_group_size=len(self._waiting))
+        columns = list(map(_column, zip(*self._waiting, strict=True)))
+        table = pa.Table.from_arrays(columns, schema=self._schema)
+        self._writer.write_table(table, row_group_size=len(self._waiting))
         self._part_bytes += self._waiting_bytes
         self._waiting, self._waiting_bytes = [], 0
         if self._part_bytes >= PART:
@@ -83,6 +85,15 @@ class RowWriter:
         self._flush()
         self._close()
         durable.fsync_directory(self._folder)
+
+
+def _column(values: Sequence[Any]) -> Any:
+    """Strings or unsigned numbers as an array; `pyarrow.array` would import pandas to look what they are."""
+    if not isinstance(values[0], str):
+        return pa.Array.from_buffers(pa.uint64(), len(values), [None, pa.py_buffer(np.array(values, dtype="<u8"))])
+    encoded = [value.encode() for value in values]
+    ends = np.cumsum([0, *map(len, encoded)], dtype="<i4")
+    return pa.StringArray.from_buffers(len(values), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
 
 
 def read_rows(folder: Path, columns: Sequence[str], hint: str) -> Iterator[tuple[Any, ...]]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import re
+
+import numpy as np
+import numpy.typing as npt
 
 SAMPLE = 2000  # characters: a text that long shows what it is
 
@@ -27,7 +31,18 @@ _RANGES = {
     "Han": "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f",
     "Hangul": "\u1100-\u11ff\u3130-\u318f\uac00-\ud7af",
 }
-_LETTERS = {name: re.compile(f"[{letters}]") for name, letters in _RANGES.items()}
+_NAMES = ("Other", *_RANGES)
+_LATIN = re.compile("[A-Za-z]")
+
+
+@functools.cache
+def _scripts() -> npt.NDArray[np.uint8]:
+    """For each code point the number of its script in `_NAMES`."""
+    scripts = np.zeros(0x110000, dtype=np.uint8)
+    for number, letters in enumerate(_RANGES.values(), 1):
+        for first, last in re.findall("(.)(?:-(.))?", letters):
+            scripts[ord(first) : ord(last or first) + 1] = number
+    return scripts
 
 
 def script(text: str) -> str:
@@ -37,9 +52,10 @@ def script(text: str) -> str:
     """
     sample = text if len(text) <= SAMPLE else text[: SAMPLE // 2] + text[len(text) // 2 :][: SAMPLE // 2]
     if sample.isascii():
-        return "Latin" if _LETTERS["Latin"].search(sample) else "Other"
-    counts = {name: len(letters.findall(sample)) for name, letters in _LETTERS.items()}
-    if 9 * counts["Kana"] >= counts["Han"] > 0:
+        return "Latin" if _LATIN.search(sample) else "Other"
+    codes = np.frombuffer(sample.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    counts = np.bincount(_scripts()[codes], minlength=len(_NAMES))
+    counts[0] = 0
+    if 9 * counts[_NAMES.index("Kana")] >= counts[_NAMES.index("Han")] > 0:
         return "Kana"
-    best = max(counts, key=counts.__getitem__)
-    return best if counts[best] else "Other"
+    return _NAMES[int(counts.argmax())]
