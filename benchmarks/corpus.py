@@ -17,7 +17,14 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-PLACES = ("/usr/share/doc", "/usr/share/man", "/usr/share/common-licenses", "/usr/share/vim", "/usr/include", "/usr/lib")
+PLACES = (
+    "/usr/share/doc",
+    "/usr/share/man",
+    "/usr/share/common-licenses",
+    "/usr/share/vim",
+    "/usr/include",
+    "/usr/lib",
+)
 PYTHON = (sys.prefix, sys.base_prefix, f"{Path.home()}/.local/lib")
 KINDS = {
     "python": (".py", ".pyi"),

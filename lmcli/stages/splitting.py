@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from lmcli.corpus.cleaning import read_clean
 from lmcli.corpus.documents import Document
 from lmcli.corpus.leakage import Leakage
 from lmcli.corpus.reading import read
@@ -61,6 +60,8 @@ def split(request: Request, work: Work) -> Divided:
 
 def _documents(request: Request, work: Work, config: TokensConfig) -> Callable[[], Iterator[Document]]:
     if "clean" in work.inputs:
+        from lmcli.corpus.cleaning import read_clean
+
         directory = work.inputs["clean"]
         return lambda: read_clean(directory)
     sources = text.resolve(request.section("project").inputs, work.root, config.format)

@@ -32,6 +32,7 @@ _NEVER = {"<|never|>": 1 << 31}  # without a special token tiktoken looks for th
 
 _SPACES = np.zeros(0x3002, dtype=np.bool_)  # what \s is to Rust: White_Space; the last place is all that lies beyond
 _SPACES[[*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000]] = True
+_ASCII_SPACES = _SPACES[:256].tobytes()
 _BLANKS = _SPACES.copy()
 _BLANKS[[10, 13]] = False
 _FOLLOWING = ~_SPACES
@@ -90,10 +91,12 @@ class BytePairs:
         alternative of their own, which takes them first, none goes before a line end.
         """
         name, width = ("ascii", np.uint8) if text.isascii() else ("utf-32-le", np.uint32)
-        codes: npt.NDArray[Any] = np.frombuffer(text.encode(name), dtype=width)
+        data = text.encode(name)
+        codes: npt.NDArray[Any] = np.frombuffer(data, dtype=width)
         known = codes if width is np.uint8 else np.minimum(codes, len(_SPACES) - 1)
-        spaces = _SPACES[known]
-        places = np.flatnonzero(spaces[:-2] & self._marked_before[known[1:-1]] & _FOLLOWING[known[2:]]) + 1
+        spaces = np.frombuffer(data.translate(_ASCII_SPACES), dtype=np.bool_) if width is np.uint8 else _SPACES[known]
+        places = np.flatnonzero(spaces[:-2] & spaces[1:-1]) + 1
+        places = places[self._marked_before[known[places]] & _FOLLOWING[known[places + 1]]]
         if not len(places):
             return _ids(encoding, text)
         found = _ids(encoding, str(np.insert(codes, places, ord(MARK)).tobytes(), name))
