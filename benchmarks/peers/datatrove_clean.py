@@ -1,6 +1,6 @@
 """Runs in an environment with datatrove: the rules of `benchmarks/clean.py` as its pipeline. Writes the kept ids.
 
-    python datatrove_clean.py DOCUMENTS OUT ours|own SETTINGS
+python datatrove_clean.py DOCUMENTS OUT ours|own SETTINGS
 """
 
 from __future__ import annotations
