@@ -5,11 +5,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 import multiprocessing
-import queue
 import signal
-import threading
 import traceback
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
@@ -20,15 +17,14 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 FEW = 4  # items: with fewer, starting processes takes longer than the work
-AHEAD = 2  # items for each worker: one that it works on and the next
 
 
 def ordered_map(function: Callable[[T], R], items: Iterable[T], workers: int) -> Generator[R]:
     """`function` of each item, in order; with one worker or few items, in this process.
 
     The function and the items are sent to fresh processes ("spawn": a fork copies locks that other threads hold). A
-    worker has two items at a time, so it never waits and memory is bounded. One that dies is a MachineError that names
-    it; when this process dies, its workers see their pipes close and end.
+    worker has one item at a time, so memory is bounded. One that dies is a MachineError that names it; when this
+    process dies, its workers see their pipes close and end.
     """
     waiting = iter(items)
     first = list(itertools.islice(waiting, FEW))
@@ -46,20 +42,21 @@ def ordered_map(function: Callable[[T], R], items: Iterable[T], workers: int) ->
 
 
 def _round_robin(pool: list[_Worker], items: Iterable[Any]) -> Iterator[Any]:
-    """Item i goes to worker i mod n, which has AHEAD items at most; results are taken in the same order."""
-    waiting: deque[_Worker] = deque()
+    """Item i goes to worker i mod n, which gets another one only when its result has been taken: order for free."""
+    number = 0
     for number, item in enumerate(items):
-        done = [waiting.popleft().result()] if len(waiting) == AHEAD * len(pool) else []
         worker = pool[number % len(pool)]
-        worker.give(item)
-        waiting.append(worker)
+        done = [worker.result()] if worker.busy else []
+        worker.give(item)  # first, so that it is busy while its last result is used
         yield from done
-    while waiting:
-        yield waiting.popleft().result()
+    for offset in range(1, len(pool) + 1):
+        worker = pool[(number + offset) % len(pool)]
+        if worker.busy:
+            yield worker.result()
 
 
 class _Worker:
-    """A process at the other end of a pipe, and a thread that sends to it, for a large item waits until it is read."""
+    """A process at the other end of a pipe."""
 
     def __init__(self, function: Callable[[Any], Any], number: int) -> None:
         context = multiprocessing.get_context("spawn")
@@ -67,27 +64,21 @@ class _Worker:
         self._process = context.Process(target=_serve, args=(theirs, function), name=f"worker {number}", daemon=True)
         self._process.start()
         theirs.close()
-        self._busy = 0
-        self._items: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._sender = threading.Thread(target=self._send, daemon=True)
-        self._sender.start()
+        self.busy = False
 
     def give(self, item: Any) -> None:
-        self._busy += 1
-        self._items.put((item,))
-
-    def _send(self) -> None:
-        """What can't be sent any more is noticed by who waits for the result."""
-        with contextlib.suppress(OSError):
-            while given := self._items.get():
-                self._pipe.send(*given)
+        try:
+            self._pipe.send(item)
+        except OSError:
+            raise self._death() from None
+        self.busy = True
 
     def result(self) -> Any:
         try:
             failed, value = self._pipe.recv()
         except (EOFError, OSError):
             raise self._death() from None
-        self._busy -= 1
+        self.busy = False
         if failed:
             raise value if isinstance(value, LmcliError) else RuntimeError(value)
         return value
@@ -100,11 +91,9 @@ class _Worker:
         return MachineError(f"{self._process.name} (process {self._process.pid}) was {how}", hint)
 
     def stop(self) -> None:
-        self._items.put(())
-        if self._busy:
-            self._process.terminate()
-        self._sender.join(10)
         self._pipe.close()
+        if self.busy:
+            self._process.terminate()
         self._process.join(10)
         if self._process.is_alive():
             self._process.kill()
