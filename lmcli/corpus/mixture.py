@@ -1,7 +1,8 @@
 """A corpus whose parts (sources or languages) get the shares of the training tokens that a user wants.
 
-Each document of a part that is to be written r times is written floor(r) or ceil(r) times, r on average; a hash of its
-text decides, so that neither order nor shards nor workers do. Validation text is what it is.
+Each document of a part that is to be written r times is written floor(r) or ceil(r) times: whichever brings the bytes
+written so far nearer to r times those that came by. So a part of few documents, large and small, gets its share to
+within one document. The order is that of the corpus, whatever the number of workers. Validation text is what it is.
 """
 
 from __future__ import annotations
@@ -9,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
-
-import xxhash
 
 from lmcli.corpus.splits import Piece
 from lmcli.errors import InputError
@@ -110,23 +109,24 @@ def plan(mixture: Mixture, tokens: Mapping[str, float], documents: Mapping[str, 
     }
 
 
-def written(pieces: Iterable[Piece], mixture: Mixture, shares: Mapping[str, Share], seed: int = 0) -> Iterator[Piece]:
+def written(pieces: Iterable[Piece], mixture: Mixture, shares: Mapping[str, Share]) -> Iterator[Piece]:
     """The pieces of each document, those of the training side as often as its part of the mixture says."""
+    owed = {name: Owed(share.repeats) for name, share in shares.items()}
     document: list[Piece] = []
     for piece in pieces:
         document.append(piece)
         if piece.ends_document:
-            yield from _copies(document, mixture, shares, seed)
+            yield from _copies(document, mixture, owed)
             document = []
-    yield from _copies(document, mixture, shares, seed)
+    yield from _copies(document, mixture, owed)
 
 
-def _copies(document: list[Piece], mixture: Mixture, shares: Mapping[str, Share], seed: int) -> Iterator[Piece]:
+def _copies(document: list[Piece], mixture: Mixture, owed: Mapping[str, Owed]) -> Iterator[Piece]:
     train = [piece for piece in document if piece.side == "train"]
     if not train:
         yield from document
         return
-    count = copies("".join(piece.text for piece in document), shares[mixture.name_of(train[0])].repeats, seed)
+    count = owed[mixture.name_of(train[0])].copies(sum(len(piece.text.encode()) for piece in train))
     if count > 1:  # each copy is a document, also where the last block of the text is held out
         last = replace(train[-1], ends_document=True)
         document = [last if piece is train[-1] else piece for piece in document]
@@ -136,11 +136,20 @@ def _copies(document: list[Piece], mixture: Mixture, shares: Mapping[str, Share]
         yield from train
 
 
-def copies(text: str, repeats: float, seed: int = 0) -> int:
-    """How often a document is written: `repeats` rounded down or up, as a hash of its text decides."""
-    certain = int(repeats)
-    chance = xxhash.xxh3_64_intdigest(text.encode(), seed=seed + 1) / 2.0**64
-    return certain + (chance < repeats - certain)
+@dataclass
+class Owed:
+    """Bytes of a part that should have been written by now, `repeats` times all that came by, and were not."""
+
+    repeats: float
+    bytes: float = 0.0
+
+    def copies(self, size: int) -> int:
+        """How often a document of `size` bytes is written: `repeats` rounded down, or up where that is nearer."""
+        certain = int(self.repeats)
+        self.bytes += (self.repeats - certain) * size
+        again = self.bytes >= size / 2 and self.repeats > certain
+        self.bytes -= again * size
+        return certain + again
 
 
 def describe(mixture: Mixture, shares: Mapping[str, Share]) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lmcli.corpus.mixture import OTHERS, Mixture, Share, copies, describe, parts, plan, written
+from lmcli.corpus.mixture import OTHERS, Mixture, Owed, Share, describe, parts, plan, written
 from lmcli.corpus.splits import Piece
 from lmcli.errors import InputError
 
@@ -62,26 +62,27 @@ def test_parts_without_text_or_share() -> None:
     assert lines[-1] == "there is no training text of de"
 
 
-@pytest.mark.parametrize("repeats", [0.0, 0.25, 1.0, 2.6])
-def test_documents_are_written_so_often_on_average(repeats: float) -> None:
-    counts = Counter(copies(f"document {number}", repeats) for number in range(4000))
-    assert set(counts) <= {int(repeats), int(repeats) + 1}
-    mean = sum(count * times for count, times in counts.items()) / 4000
-    assert mean == pytest.approx(repeats, abs=0.03)
-    assert [copies(f"{n}", 0.5, 1) for n in range(50)] != [copies(f"{n}", 0.5, 2) for n in range(50)]
+@given(st.floats(0, 4), st.lists(st.integers(1, 100_000), min_size=1, max_size=60))
+def test_a_part_gets_its_bytes_to_within_half_a_document(repeats: float, sizes: list[int]) -> None:
+    owed = Owed(repeats)
+    counts = [owed.copies(size) for size in sizes]
+    assert {count - int(repeats) for count in counts} <= {0, 1}
+    got = sum(count * size for count, size in zip(counts, sizes, strict=True))
+    assert abs(got - repeats * sum(sizes)) <= max(sizes) + 1
+    assert repeats != int(repeats) or counts == [int(repeats)] * len(sizes)
 
 
-def test_order_decides_nothing_and_validation_is_left_alone() -> None:
+def test_each_part_is_counted_apart_and_validation_is_left_alone() -> None:
     mixture = Mixture("source", {"a": 1, "b": 1})
     shares = {"a": Share(0, 0, 0, 0, 2.5), "b": Share(0, 0, 0, 0, 0.4)}
     found = [document(f"text {number}", "ab"[number % 2]) for number in range(200)]
     found += [Piece(f"held {number}", "validation", True, source="b") for number in range(20)]
-    first = Counter(piece.text for piece in written(found, mixture, shares))
     random.Random(0).shuffle(found)
-    assert Counter(piece.text for piece in written(found, mixture, shares)) == first
-    assert all(first[f"held {number}"] == 1 for number in range(20))
-    assert {first[f"text {number}"] for number in range(0, 200, 2)} == {2, 3}
-    assert {first[f"text {number}"] for number in range(1, 200, 2)} == {0, 1}
+    counts = Counter(piece.text for piece in written(found, mixture, shares))
+    assert all(counts[f"held {number}"] == 1 for number in range(20))
+    assert {counts[f"text {number}"] for number in range(0, 200, 2)} == {2, 3}
+    assert {counts[f"text {number}"] for number in range(1, 200, 2)} == {0, 1}
+    assert sum(counts[f"text {number}"] for number in range(1, 200, 2)) == 40
 
 
 def test_copies_of_a_document_in_blocks_are_documents_of_their_own() -> None:
