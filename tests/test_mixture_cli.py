@@ -81,11 +81,11 @@ def test_leakage_is_measured_and_warned_of(lmcli: Lmcli, folder: Path) -> None:
     assert lmcli("init").code == 0
     clean = lmcli("tokenize", "corpus/", "--kind", "char")
     assert "0.0% of the validation text" in clean.out
-    assert "near duplicates of training" not in clean.err
+    assert "stands in the training text" not in clean.err
     for seed in range(150):
         (folder / "corpus" / f"copy{seed:03d}.txt").write_text("\n".join([*lines(seed, 12)[:-1], "Another end here."]))
     leaking = lmcli("tokenize", "corpus/")
-    assert "lies in near duplicates of training text" in leaking.err
+    assert "stands in the training text too: `lmcli clean --duplicates near" in leaking.err
     assert lock(folder)["tokens"]["report"]["leakage"] > 0.3
 
 

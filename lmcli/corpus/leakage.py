@@ -33,7 +33,7 @@ class Leakage:
 
     @property
     def share(self) -> float | None:
-        """The part of the validation text that lies in near duplicates of training text; None where none was compared.
+        """The part of the validation text in units that stand in training text by half; None where none was compared.
 
         Characters are counted in clauses of some length.
         """

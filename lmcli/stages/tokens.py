@@ -20,7 +20,8 @@ from lmcli.units import size
 REVISION = 1
 
 
-LEAKAGE = 0.01  # of the validation text in near duplicates of training text, from which on people are warned
+REMOVAL = "lmcli clean --duplicates near --duplicate-lines 40"
+LEAKAGE = 0.01  # of the validation text, from which on people are warned
 
 
 def assemble(request: Request) -> Stage:
@@ -71,7 +72,7 @@ def _build(request: Request, work: Work, config: TokensConfig, mixture: Mapping[
         leakage=divided.leakage(),
     )
     if (report.leakage or 0) > LEAKAGE:
-        work.progress.warn(f"{_leakage(report.leakage)}: `lmcli clean --duplicates near` keeps one of them")
+        work.progress.warn(f"{_leakage(report.leakage)}: `{REMOVAL}` removes it")
     for line in mixed.describe() if mixed else ():
         work.progress.say(line)
     made = {**asdict(report), "text_bytes": divided.bytes, "split": divided.describe()}
@@ -79,7 +80,7 @@ def _build(request: Request, work: Work, config: TokensConfig, mixture: Mapping[
 
 
 def _leakage(share: float | None) -> str:
-    return f"{share:.1%} of the validation text lies in near duplicates of training text"
+    return f"{share:.1%} of the validation text lies in parts of which half or more stands in the training text too"
 
 
 def wanted(document: Document) -> Sequence[str]:
