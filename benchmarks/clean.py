@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+
+from measuring import Measured, measured
 
 from lmcli.corpus import words
 from lmcli.corpus.parquet_files import read_rows
@@ -49,27 +49,19 @@ def write_documents(text: Path, folder: Path, files: int = 8) -> tuple[int, int]
     return len(paths), total
 
 
-def timed(command: list[str], folder: Path) -> tuple[float, float]:
-    """Seconds that a command took, and the peak memory in MiB of its largest process."""
-    start = time.perf_counter()
-    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    seconds = time.perf_counter() - start
-    return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-
-
-def run_ours(project: Path) -> tuple[float, float, set[str]]:
+def run_ours(project: Path) -> tuple[Measured, set[str]]:
     lmcli = [sys.executable, "-m", "lmcli"]
-    seconds, memory = timed([*lmcli, "clean", "--quiet", "--force", "--workers", "2"], project)
+    taken = measured([*lmcli, "clean", "--quiet", "--force", "--workers", "2"], project)
     path = subprocess.run([*lmcli, "path", "clean"], cwd=project, check=True, capture_output=True, text=True).stdout
-    return seconds, memory, {row[0] for row in read_rows(project / path.strip() / "data", ("id",), "")}
+    return taken, {row[0] for row in read_rows(project / path.strip() / "data", ("id",), "")}
 
 
-def run_peer(python: str, project: Path, splitter: str) -> tuple[float, float, set[str]]:
+def run_peer(python: str, project: Path, splitter: str) -> tuple[Measured, set[str]]:
     out = project / f"peer-{splitter}"
     shutil.rmtree(out, ignore_errors=True)
     settings = json.dumps({"tokens": words.PATTERN, "alphabetic": ALPHABETIC})
-    seconds, memory = timed([python, str(PEER), str(project / "documents"), str(out), splitter, settings], project)
-    return seconds, memory, set((out / "kept.txt").read_text().splitlines())
+    taken = measured([python, str(PEER), str(project / "documents"), str(out), splitter, settings], project)
+    return taken, set((out / "kept.txt").read_text().splitlines())
 
 
 def main() -> None:
@@ -92,8 +84,9 @@ def main() -> None:
         for _ in range(options.runs):
             for name in times:
                 run = run_ours(project) if name == "lmcli" else run_peer(options.peer_python, project, name)
-                seconds, memories[name], kept[name] = run
-                times[name].append(seconds)
+                taken, kept[name] = run
+                times[name].append(taken.seconds)
+                memories[name] = max(taken.memory, memories.get(name, 0))
         report(times, kept, memories, documents, size)
 
 
@@ -108,7 +101,7 @@ def report(
         if name != "lmcli":
             same = 1 - len(kept["lmcli"] ^ kept[name]) / documents
             line += f"  lmcli is {median / ours:.1f} times as fast; {100 * same:.2f} % of the decisions are the same"
-        print(line + f"  (kept {len(kept[name]):,}; peak so far {memories[name]:.0f} MiB)")
+        print(line + f"  (kept {len(kept[name]):,}; {memories[name]:.0f} MiB)")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,9 @@ import typer
 
 Inputs: TypeAlias = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[INPUT...]", help="Files, folders, globs, pydoc: or hf:NAME instead of [project] inputs."),
+    typer.Argument(
+        metavar="[INPUT...]", help="Files, folders, globs, - (stdin), pydoc: or hf:NAME instead of [project] inputs."
+    ),
 ]
 Workers: TypeAlias = Annotated[int, typer.Option("--workers", help="Processes or threads; 0 = one for each core.")]
 Budget: TypeAlias = Annotated[

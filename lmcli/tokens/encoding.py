@@ -37,8 +37,8 @@ JOBS_AHEAD = 4  # for each worker
 class TokensReport:
     """`unknown` counts characters that the vocabulary lacks; `encoder` is the code that ran, which changes no id.
 
-    `leakage` is the part of the validation text in near duplicates of training text, `copied` the part that stands in
-    training text in any way (see `corpus.leakage`); None where that wasn't measured.
+    `leakage` is the part of the validation text in units half of which stands in training text, `copied` the part that
+    stands there in any way (see `corpus.leakage`); None where that wasn't measured.
     """
 
     vocab_size: int

@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lmcli.corpus.ngrams import hashes, longer, mix, ngrams
+from tests.processes import printed_with_hash_seeds
 
 WORDS = st.lists(st.sampled_from(["a", "b", "ab", "the", "中", "文", "\ud800"]), max_size=30)
 
@@ -61,15 +58,6 @@ def test_hashes_are_the_same_in_every_process() -> None:
         "from lmcli.corpus.ngrams import hashes, ngrams; from lmcli.corpus.words import tokens;"
         "print(ngrams(hashes(tokens('one two, 三四 don\\'t stop')), 2).tolist())"
     )
-    printed = {
-        subprocess.run(
-            [sys.executable, "-c", script],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        for seed in ("0", "1", "2")
-    }
+    printed = printed_with_hash_seeds(script)
     assert len(printed) == 1
     assert printed.pop().count(",") == 5

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
 import itertools
-import os
 import random
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,6 +11,7 @@ from hypothesis import strategies as st
 
 from lmcli.corpus import signatures
 from lmcli.corpus.signatures import MinHash, similarity, word_runs
+from tests.processes import printed_with_hash_seeds
 
 WORDS = [f"{first}{second}{third}" for first in "bdgklmnprst" for second in "aeiou" for third in ("", "n", "s", "rt")]
 HAN = [chr(0x4E00 + number * 7) for number in range(600)]
@@ -122,14 +120,5 @@ def test_signatures_are_the_same_in_every_process() -> None:
     script = (
         "from lmcli.corpus.signatures import MinHash; print(MinHash().signature('one two three 四五六 seven').tolist())"
     )
-    printed = {
-        subprocess.run(
-            [sys.executable, "-c", script],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        for seed in ("0", "1")
-    }
+    printed = printed_with_hash_seeds(script)
     assert len(printed) == 1

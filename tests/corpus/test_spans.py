@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,6 +8,7 @@ from hypothesis import strategies as st
 from lmcli.corpus import spans as module
 from lmcli.corpus.spans import Spans, hash_of, spans
 from lmcli.corpus.words import is_spaceless, tokens, words
+from tests.processes import printed_with_hash_seeds
 
 SIGNS = "ab1 \n'’-_.,。中あไั๑〇½“”\U00020000\U000323b0\U0010ffff\x00\x1c\x85\u3000\ud800"
 TEXTS = st.text(st.sampled_from(SIGNS), max_size=80) | st.text(max_size=80) | st.text(st.sampled_from("ab'- ."))
@@ -80,14 +77,5 @@ def test_a_token_longer_than_a_block() -> None:
 
 def test_hashes_are_the_same_in_every_process() -> None:
     script = "from lmcli.corpus.spans import spans; print(spans('one two, 三四 one').hashes.tolist())"
-    printed = {
-        subprocess.run(
-            [sys.executable, "-c", script],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        for seed in ("0", "1")
-    }
+    printed = printed_with_hash_seeds(script)
     assert len(printed) == 1
