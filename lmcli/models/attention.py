@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lmcli.models.causal_attention import causal_attention
+
 # Added to the score of a masked key. It is finite, so that a row of padding, with all keys masked, stays finite too.
 MASKED = -1e9
 
@@ -23,6 +25,10 @@ def attend(
     scores and broadcasts to (b, h, t, s). Each of the g key heads serves h / g neighbouring query heads.
     """
     positions, keys = q_bhtk.shape[2], k_bgsk.shape[2]
+    if causal and bias is None and positions == keys > 1 and q_bhtk.device.type == "cpu":
+        shared = q_bhtk.shape[1] // k_bgsk.shape[1]
+        k_bhsk, v_bhsk = (x if shared == 1 else x.repeat_interleave(shared, dim=1) for x in (k_bgsk, v_bgsk))
+        return causal_attention(q_bhtk, k_bhsk, v_bhsk, scale)
     mask = bias
     if causal and positions > 1 and (bias is not None or keys > positions):
         hidden_ts = causal_bias(positions, keys, q_bhtk.device)

@@ -29,7 +29,7 @@ class Decoder(nn.Module):
     head: nn.Parameter | None
 
     def hidden(self, tokens_bt: Tensor, cache: Cache | None = None, padding_b: Tensor | None = None) -> Tensor:
-        """The normed state after the last block, (b, t, d), float32.
+        """The normed state after the last block, (b, t, d), in the precision of matrix products.
 
         With a cache the tokens go on where it ends. The first `padding_b` positions of each row, counted from the
         start of the cache, are padding: they move nothing, and their own states mean nothing.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from lmcli.errors import ConfigError, MachineError
 from lmcli.models.config import ComputeConfig
@@ -48,6 +49,12 @@ def fast_bfloat16(device: str) -> bool:
     if kind == "cuda":
         return torch.cuda.get_device_capability(device)[0] >= 8
     return kind == "cpu" and bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def working(x: Tensor) -> Tensor:
+    """x in the precision of matrix products here: that of autocast where it is on. What follows keeps it."""
+    kind = x.device.type
+    return x.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else x
 
 
 def _device(name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,17 +17,10 @@ class Linear(nn.Linear):
 
     def reset_parameters(self) -> None: ...
 
-
-class RMSNorm(nn.Module):
-    """x / rms(x) * gain, in float32 (Zhang & Sennrich, 2019)."""
-
-    def __init__(self, width: int, eps: float) -> None:
-        super().__init__()
-        self.eps = eps
-        self.weight = nn.Parameter(torch.ones(width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x.float(), self.weight.shape, self.weight, self.eps)
+    def channels_first(self, x_btd: Tensor) -> Tensor:
+        """The product with its outputs in front and its positions innermost, (c, b, t)."""
+        batch, positions, width = x_btd.shape
+        return (self.weight @ x_btd.reshape(-1, width).T).view(-1, batch, positions)
 
 
 class SwiGLU(nn.Module):
@@ -37,33 +32,30 @@ class SwiGLU(nn.Module):
         self.down = Linear(ffn, width)
 
     def forward(self, x_btd: Tensor) -> Tensor:
-        gate_btf, up_btf = self.gate_up(x_btd).chunk(2, dim=-1)
-        return self.down(F.silu(gate_btf) * up_btf)  # type: ignore[no-any-return]
+        return self.down(gated(self.gate_up(x_btd)))  # type: ignore[no-any-return]
 
 
-class Rotary(nn.Module):
-    """Rotary positions (Su et al., 2021): channel i turns together with channel i + k/2, as Hugging Face pairs them."""
-
-    cos: Tensor
-    sin: Tensor
-
-    def __init__(self, head_dim: int, context: int, theta: float) -> None:
-        super().__init__()
-        frequencies = 1.0 / theta ** (torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim)
-        angles = torch.outer(torch.arange(context, dtype=torch.float32), frequencies)  # (context, k/2)
-        self.register_buffer("cos", angles.cos(), persistent=False)
-        self.register_buffer("sin", angles.sin(), persistent=False)
-
-    def at(self, start: int, positions: int, padding_b: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Cosine and sine for positions start, start + 1, ..., counted in each row from the end of its padding."""
-        if padding_b is None:
-            return self.cos[start : start + positions], self.sin[start : start + positions]
-        columns = torch.arange(start, start + positions, device=padding_b.device)
-        position_bt = (columns - padding_b[:, None]).clamp(min=0)
-        return self.cos[position_bt][:, None], self.sin[position_bt][:, None]
+def gated(gate_up: Tensor) -> Tensor:
+    """silu(gate) * up of a tensor whose last dimension holds both."""
+    result: Tensor = _Gated.apply(gate_up)  # type: ignore[no-untyped-call]
+    return result
 
 
-def rotate(x_bhtk: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """x turned by its position; `cos` and `sin` broadcast to (b, h, t, k/2)."""
-    left, right = x_bhtk.chunk(2, dim=-1)
-    return torch.cat((left * cos - right * sin, right * cos + left * sin), dim=-1)
+class _Gated(torch.autograd.Function):
+    """Keeps its input alone for the backward pass, and writes both gradients side by side without joining them."""
+
+    @staticmethod
+    def forward(ctx: Any, gate_up: Tensor) -> Tensor:
+        ctx.save_for_backward(gate_up)
+        gate, up = gate_up.chunk(2, dim=-1)
+        return F.silu(gate).mul_(up)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (gate_up,) = ctx.saved_tensors
+        gate, up = gate_up.chunk(2, dim=-1)
+        to_both = torch.empty_like(gate_up)
+        to_gate, to_up = to_both.chunk(2, dim=-1)
+        torch.mul(F.silu(gate), gradients[0], out=to_up)
+        torch.ops.aten.silu_backward.grad_input(gradients[0] * up, gate, grad_input=to_gate)
+        return to_both

@@ -13,8 +13,12 @@ from torch import Tensor, nn
 from lmcli.models.attention import Cache, attend, padding_bias
 from lmcli.models.config import ModelConfig
 from lmcli.models.decoder import Decoder, Names
-from lmcli.models.layers import Linear, RMSNorm, Rotary, SwiGLU, rotate
+from lmcli.models.device import working
+from lmcli.models.dropping import dropout
+from lmcli.models.layers import Linear, SwiGLU
+from lmcli.models.norms import RMSNorm
 from lmcli.models.qwen3_files import MODEL_NAMES, from_hf_config, hf_names, to_hf_config
+from lmcli.models.rotary import Rotary, Turn, normed_and_rotated
 from lmcli.models.shape import Shape, resolved_shape
 
 TABLE_STD = 0.02
@@ -24,19 +28,18 @@ class Attention(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.heads, self.kv_heads, self.head_dim = shape.heads, shape.kv_heads, shape.head_dim
+        self.eps = shape.norm_eps
         self.qkv = Linear(shape.width, (shape.heads + 2 * shape.kv_heads) * shape.head_dim)
         self.q_norm = RMSNorm(shape.head_dim, shape.norm_eps)
         self.k_norm = RMSNorm(shape.head_dim, shape.norm_eps)
         self.out = Linear(shape.heads * shape.head_dim, shape.width)
 
-    def forward(
-        self, x_btd: Tensor, turn: tuple[Tensor, Tensor], bias: Tensor | None, cache: Cache | None, layer: int
-    ) -> Tensor:
-        heads_bhtk = self.qkv(x_btd).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
-        q_bhtk, k_bgtk, v_bgtk = heads_bhtk.split((self.heads, self.kv_heads, self.kv_heads), dim=1)
-        q_bhtk = rotate(self.q_norm(q_bhtk), *turn).to(v_bgtk.dtype)
-        k_bgsk = rotate(self.k_norm(k_bgtk), *turn).to(v_bgtk.dtype)
-        v_bgsk = v_bgtk
+    def forward(self, x_btd: Tensor, turn: Turn, bias: Tensor | None, cache: Cache | None, layer: int) -> Tensor:
+        heads_hkbt = self.qkv.channels_first(x_btd).view(-1, self.head_dim, *x_btd.shape[:2])
+        q_hkbt, k_gkbt, v_gkbt = torch.split(heads_hkbt, (self.heads, self.kv_heads, self.kv_heads))
+        q_bhtk = normed_and_rotated(q_hkbt, self.q_norm.weight, turn, self.eps)
+        k_bgsk = normed_and_rotated(k_gkbt, self.k_norm.weight, turn, self.eps)
+        v_bgsk = v_gkbt.permute(2, 0, 1, 3).contiguous().mT
         if cache is not None:
             k_bgsk, v_bgsk = cache.append(layer, k_bgsk, v_bgsk)
         y_bhtk = attend(q_bhtk, k_bgsk, v_bgsk, scale=self.head_dim**-0.5, causal=True, bias=bias)
@@ -52,14 +55,12 @@ class Block(nn.Module):
         self.ffn_norm = RMSNorm(shape.width, shape.norm_eps)
         self.ffn = SwiGLU(shape.width, shape.ffn)
 
-    def forward(
-        self, x_btd: Tensor, turn: tuple[Tensor, Tensor], bias: Tensor | None, cache: Cache | None, layer: int
-    ) -> Tensor:
+    def forward(self, x_btd: Tensor, turn: Turn, bias: Tensor | None, cache: Cache | None, layer: int) -> Tensor:
         x_btd = x_btd + self._drop(self.attention(self.attention_norm(x_btd), turn, bias, cache, layer))
         return x_btd + self._drop(self.ffn(self.ffn_norm(x_btd)))
 
     def _drop(self, x_btd: Tensor) -> Tensor:
-        return F.dropout(x_btd, self.dropout) if self.training and self.dropout else x_btd
+        return dropout(x_btd, self.dropout) if self.training else x_btd
 
 
 class Qwen3(Decoder):
@@ -82,9 +83,9 @@ class Qwen3(Decoder):
         start, positions = cache.length if cache else 0, tokens_bt.shape[1]
         turn = self.rotary.at(start, positions, padding_b)
         bias = None if padding_b is None else padding_bias(padding_b, start + positions)
-        x_btd = F.embedding(tokens_bt, self.embedding)
-        if self.training and self.dropout:
-            x_btd = F.dropout(x_btd, self.dropout)
+        x_btd = working(F.embedding(tokens_bt, self.embedding))
+        if self.training:
+            x_btd = dropout(x_btd, self.dropout)
         for layer, block in enumerate(self.blocks):
             x_btd = block(x_btd, turn, bias, cache, layer)
         if cache is not None:

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lmcli.models.device import working
+
 CHUNK = 2**21
 """Logits held at once (8 MB in float32): fits the cache that cores share."""
 
@@ -47,7 +49,7 @@ class _Chunked(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-        hidden, weight = _autocast(hidden), _autocast(weight)
+        hidden, weight = working(hidden), working(weight)
         to_hidden = torch.empty_like(hidden)
         to_weight = torch.zeros_like(weight, dtype=torch.float32)
         total = hidden.new_zeros((), dtype=torch.float32)
@@ -69,12 +71,6 @@ class _Chunked(torch.autograd.Function):
         to_hidden, to_weight = ctx.saved_tensors
         scale = gradients[0]
         return to_hidden * scale, to_weight * scale, None
-
-
-def _autocast(tensor: Tensor) -> Tensor:
-    """`tensor` in the type that matrix products have here."""
-    kind = tensor.device.type
-    return tensor.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else tensor
 
 
 def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:

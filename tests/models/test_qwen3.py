@@ -94,10 +94,10 @@ def test_it_learns_one_batch_by_heart() -> None:
     assert loss.item() < 0.05
 
 
-def test_bfloat16_keeps_the_residual_and_the_scores_in_float32() -> None:
+def test_bfloat16_gives_hidden_states_in_bfloat16_and_scores_in_float32() -> None:
     model, tokens = tiny.model(kv_heads=2), tiny.tokens(2, 16)
     exact = model(tokens)
     with torch.autocast("cpu", torch.bfloat16):
         hidden, scores = model.hidden(tokens), model(tokens)
-    assert hidden.dtype == scores.dtype == torch.float32
+    assert (hidden.dtype, scores.dtype) == (torch.bfloat16, torch.float32)
     assert 0 < (scores - exact).abs().max() < 0.05 * exact.abs().max()

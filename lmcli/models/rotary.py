@@ -1,0 +1,96 @@
+"""Rotary positions (Su et al., 2021): channel i turns together with channel i + k/2, as Hugging Face pairs them.
+
+Shape suffixes as in attention.py. Queries and keys come with their positions innermost, (h, k, b, t): so every
+operation here walks along thousands of numbers that lie side by side, not along the 64 of a head.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lmcli.models.norms import own_float32, through_norm, unit_and_scale
+
+Turn = tuple[Tensor, Tensor]
+"""Cosine and sine of the angles, float32, broadcasting to (h, k/2, b, t)."""
+
+
+class Rotary(nn.Module):
+    cos: Tensor
+    sin: Tensor
+
+    def __init__(self, head_dim: int, context: int, theta: float) -> None:
+        super().__init__()
+        frequencies = 1.0 / theta ** (torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim)
+        angles = torch.outer(frequencies, torch.arange(context, dtype=torch.float32))  # (k/2, context)
+        self.register_buffer("cos", angles.cos(), persistent=False)
+        self.register_buffer("sin", angles.sin(), persistent=False)
+
+    def at(self, start: int, positions: int, padding_b: Tensor | None) -> Turn:
+        """For positions start, start + 1, ..., counted in each row from the end of its padding."""
+        if padding_b is None:
+            span = slice(start, start + positions)
+            return self.cos[:, None, span], self.sin[:, None, span]
+        columns = torch.arange(start, start + positions, device=padding_b.device)
+        position_bt = (columns - padding_b[:, None]).clamp(min=0)
+        return self.cos[:, position_bt], self.sin[:, position_bt]
+
+
+def rotated(x_hkbt: Tensor, turn: Turn) -> Tensor:
+    """x turned by its position, in its type, (b, h, t, k)."""
+    turned: Tensor = _Rotated.apply(x_hkbt, *turn)  # type: ignore[no-untyped-call]
+    return turned.mT
+
+
+def normed_and_rotated(x_hkbt: Tensor, gain_k: Tensor, turn: Turn, eps: float) -> Tensor:
+    """x after RMSNorm over k and rotation, in its type, (b, h, t, k)."""
+    turned: Tensor = _NormedAndRotated.apply(x_hkbt, gain_k, *turn, eps)  # type: ignore[no-untyped-call]
+    return turned.mT
+
+
+class _Rotated(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x_hkbt: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        ctx.save_for_backward(cos, sin)
+        return _turned(x_hkbt, x_hkbt.dtype, cos, sin)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        cos, sin = ctx.saved_tensors
+        to_x_bhkt = _turned(gradients[0].permute(1, 2, 0, 3), gradients[0].dtype, cos, -sin)
+        return to_x_bhkt.permute(1, 2, 0, 3), None, None
+
+
+class _NormedAndRotated(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x_hkbt: Tensor, gain_k: Tensor, cos: Tensor, sin: Tensor, eps: float) -> Tensor:
+        unit, scale = unit_and_scale(x_hkbt, eps, dim=1)
+        ctx.save_for_backward(x_hkbt, gain_k, cos, sin, scale)
+        return _turned(unit.mul_(gain_k[:, None, None]), x_hkbt.dtype, cos, sin)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+        x_hkbt, gain_k, cos, sin, scale = ctx.saved_tensors
+        to_normed = torch.empty(x_hkbt.shape, dtype=torch.float32, device=x_hkbt.device)
+        _turn_into(to_normed, gradients[0].permute(1, 2, 0, 3).float(), cos, -sin)  # a rotation's transpose turns back
+        unit = own_float32(x_hkbt).mul_(scale)
+        to_x, products = through_norm(unit, scale, to_normed, gain_k[:, None, None], dim=1)
+        return to_x.to(x_hkbt.dtype), products.sum((2, 3)).sum(0), None, None, None
+
+
+def _turned(x_hkbt: Tensor, dtype: torch.dtype, cos: Tensor, sin: Tensor) -> Tensor:
+    """x turned by its position, (b, h, k, t)."""
+    heads, width, batch, positions = x_hkbt.shape
+    turned = torch.empty(batch, heads, width, positions, dtype=dtype, device=x_hkbt.device)
+    _turn_into(turned.permute(1, 2, 0, 3), x_hkbt, cos, sin)
+    return turned
+
+
+def _turn_into(out_hkbt: Tensor, x_hkbt: Tensor, cos: Tensor, sin: Tensor) -> None:
+    """Write x turned by its position, computed in float32, over `out_hkbt`."""
+    left, right = x_hkbt.chunk(2, dim=1)
+    into_left, into_right = out_hkbt.chunk(2, dim=1)
+    into_left.copy_((left * cos).addcmul_(right, sin, value=-1))
+    into_right.copy_((right * cos).addcmul_(left, sin))
