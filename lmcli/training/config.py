@@ -9,7 +9,7 @@ from annotated_types import Ge, Gt, Lt, Predicate
 from lmcli.config import Flag, Owned, Unkeyed, section
 from lmcli.corpus.config import ReadingConfig
 from lmcli.models.config import ComputeConfig
-from lmcli.training.length import is_length
+from lmcli.training.length import is_extension, is_length
 from lmcli.training.optimizers import OPTIMIZERS
 from lmcli.training.optimizers.muon import Muon
 from lmcli.training.schedules import SCHEDULES
@@ -35,6 +35,19 @@ class TrainConfig(ComputeConfig):
     early_stop: Annotated[
         int, "stop after this many validations without a better loss; 0 never stops early", Flag(), Ge(0)
     ] = 4
+
+
+@section
+class PretrainConfig(TrainConfig):
+    extend: Annotated[
+        str,
+        'go on from before the cooldown to a later end: "2x", "+2000 steps", "+5m", or the whole: "10m"',
+        Flag(),
+        Predicate(is_extension),
+    ] = ""
+    continue_from: Annotated[
+        str, "train this model further instead of a new one: an artifact or a directory; its tokenizer is the project's"
+    ] = ""
 
 
 @section

@@ -26,6 +26,7 @@ from lmcli.training.clock import Clock
 from lmcli.training.config import FinetuneConfig
 from lmcli.training.length import parse_length
 from lmcli.training.loop import Ingredients, Probe, train
+from lmcli.training.origin import Origin
 from lmcli.training.outcome import BYTES_PER_WEIGHT, Outcome, compute_of, outcome_of
 from lmcli.training.plan import Batching, Plan
 from lmcli.training.rows_planner import Base, Rows, plan_finetuning
@@ -59,6 +60,7 @@ def finetune(
     progress: Progress,
     started: float,
     probes: Sequence[Probe] = (),
+    origin: Origin = Origin(),  # noqa: B008 - frozen
 ) -> Finetuned:
     """Train `base`, which is changed, on the rows that are not held out; go on with what is there for `key`.
 
@@ -66,7 +68,8 @@ def finetune(
     Raises InputError when there is nothing to train on, DivergedError, Stopped, and ArtifactError for damaged files.
     """
     clock = Clock(started)
-    run = RunDirectory(directory, key)
+    run = RunDirectory(directory, key, origin.made_from)
+    run.tell(progress)
     bench = _Bench(base, tokenizer, rows, config, compute_of(config, run.plan))
     bench.describe(progress)
     if run.plan is None:
