@@ -25,6 +25,7 @@ def assemble(request: Request) -> Stage:
         from lmcli.corpus.rows import read_rows
         from lmcli.corpus.tally import Tally
         from lmcli.models.directory import load_model
+        from lmcli.stages import samples
         from lmcli.stages.publishing import made_from, open_run, publish
         from lmcli.tokens.tokenizer import Tokenizer
         from lmcli.training.finetune import finetune
@@ -35,7 +36,8 @@ def assemble(request: Request) -> Stage:
         rows = read_rows(text.resolve(config.data, work.root, config.format), config, work.progress, Tally())
         run, key = open_run(work), work.key
         origin = Origin(made_from=made_from(work, requested))
-        tuned = finetune(model, tokenizer, rows, config, run, key, work.progress, work.started, origin=origin)
+        watch = samples.probes(config, run, directory, work.progress)
+        tuned = finetune(model, tokenizer, rows, config, run, key, work.progress, work.started, watch, origin)
         about = f"Fine-tuned from {base.label(work, 'base')}."
         return publish(tuned.outcome, work, directory, requested, about)
 

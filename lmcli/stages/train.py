@@ -32,6 +32,7 @@ def assemble(request: Request) -> Stage:
         inputs["base"] = base.input
 
     def build(work: Work) -> Made:
+        from lmcli.stages import samples
         from lmcli.stages.publishing import made_from, open_run, publish
         from lmcli.training.continuing import check_tokenizer
         from lmcli.training.origin import Origin
@@ -47,9 +48,9 @@ def assemble(request: Request) -> Stage:
             model=made.digest if made and run_key(stage_of(stage, made), made.inputs) == key else None,
             base=base.directory(work, "base") if base else None,
         )
-        outcome = pretrain(
-            work.inputs["tokens"], model, train, directory, key, work.progress, work.started, origin=origin
-        )
+        watch = samples.probes(train, directory, tokenizer, work.progress)
+        tokens, progress = work.inputs["tokens"], work.progress
+        outcome = pretrain(tokens, model, train, directory, key, progress, work.started, watch, origin)
         about = f"Trained further from {base.label(work, 'base')}." if base else "Pretrained from scratch."
         return publish(outcome, work, tokenizer, requested, about)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,7 @@ from lmcli.training.schedules.shape import Scaled
 from lmcli.training.sources import RowSource
 from lmcli.training.speed import Speed, measure
 from lmcli.training.step import Stepper
+from lmcli.training.trackers.tracker import tracking
 from lmcli.training.validation import Validation
 
 VALIDATION_ROWS = 32
@@ -78,7 +79,8 @@ def finetune(
         progress.say(f"{plan.pace.steps} steps of {plan.batching.rows} rows, {plan.epochs:.1f} passes over the rows")
         run.begin(plan)
     assert run.plan is not None
-    state = train(run, bench.ingredients(run.plan, probes), progress, clock)
+    with tracking(config.trackers, run, progress) as on_row:
+        state = train(run, replace(bench.ingredients(run.plan, probes), on_row=on_row), progress, clock)
     return Finetuned(outcome_of(run, base, state), bench.train_fitting, bench.validation_fitting)
 
 

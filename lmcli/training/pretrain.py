@@ -31,6 +31,7 @@ from lmcli.training.run import RunDirectory
 from lmcli.training.sources import WindowSource
 from lmcli.training.speed import Speed, measure
 from lmcli.training.step import Stepper
+from lmcli.training.trackers.tracker import tracking
 from lmcli.training.validation import Validation
 
 VALIDATION_TOKENS = 8192
@@ -69,7 +70,9 @@ def pretrain(
         parts = replace(parts, extend=extension.asker(origin.extend, run, config.schedule))
     if parts.validate is None:
         progress.warn("there is no validation text: nothing tells when the model stops getting better")
-    return outcome_of(run, trained, train(run, parts, progress, clock))
+    with tracking(config.trackers, run, progress) as on_row:
+        state = train(run, replace(parts, on_row=on_row), progress, clock)
+    return outcome_of(run, trained, state)
 
 
 class _Bench:
