@@ -7,14 +7,16 @@ import importlib
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from lmcli.errors import LmcliError, MachineError
 from lmcli.progress import Progress
 from lmcli.training.run import RunDirectory
 
 Row = Mapping[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,31 +90,32 @@ class _Fan:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._trackers: dict[str, Tracker] = {}
+        self._trackers: list[tuple[str, Tracker]] = []
+        self._failed: set[str] = set()
 
     def start(self, settings: Sequence[TrackerSettings], run: Tracked) -> None:
         for item in settings:
             name = type(item).__name__.lower()
-            with self._guarded(name):
-                self._trackers[name] = item.start(run)
+            if (tracker := self._result(name, partial(item.start, run))) is not None:
+                self._trackers.append((name, tracker))
 
     def log(self, row: Row) -> None:
-        for name, tracker in list(self._trackers.items()):
-            with self._guarded(name):
-                tracker.log(row)
+        for name, tracker in self._trackers:
+            self._result(name, partial(tracker.log, row))
+        self._trackers = [(name, tracker) for name, tracker in self._trackers if name not in self._failed]
 
     def close(self) -> None:
-        for name, tracker in list(self._trackers.items()):
-            with self._guarded(name):
-                tracker.close()
+        for name, tracker in self._trackers:
+            self._result(name, tracker.close)
 
-    @contextlib.contextmanager
-    def _guarded(self, name: str) -> Iterator[None]:
+    def _result(self, name: str, call: Callable[[], T]) -> T | None:
+        """Do a tracker's work; None and a warning when it fails."""
         try:
             with contextlib.redirect_stdout(io.StringIO()):
-                yield
+                return call()
         except LmcliError:
             raise
         except Exception as error:
-            self._trackers.pop(name, None)
+            self._failed.add(name)
             self._progress.warn(f"the tracker {name} failed ({error}); training goes on without it")
+            return None

@@ -12,27 +12,28 @@ from lmcli.training.trackers.tracker import Row, Tracked, figures, library
 class Trackio:
     project: Annotated[str, "the project there; empty takes the name of the project's folder"] = ""
 
-    def start(self, run: Tracked) -> LocalRun:
+    def start(self, run: Tracked) -> CurrentRun:
         """A run that is resumed goes on under its name; one that begins is a new one of that name."""
         trackio = library("trackio", "trackio")
-        return LocalRun(
-            trackio.init(
-                project=self.project or run.project,
-                name=run.name,
-                config=dict(run.settings),
-                resume="allow" if run.step else "never",
-                embed=False,
-                auto_log_cpu=False,
-            )
+        trackio.init(
+            project=self.project or run.project,
+            name=run.name,
+            config=dict(run.settings),
+            resume="allow" if run.step else "never",
+            embed=False,
+            auto_log_cpu=False,
         )
+        return CurrentRun(trackio)
 
 
-class LocalRun:
-    def __init__(self, run: Any) -> None:
-        self._run = run
+class CurrentRun:
+    """Through the module: what it isn't told itself to finish, it finishes once more when Python ends."""
+
+    def __init__(self, trackio: Any) -> None:
+        self._trackio = trackio
 
     def log(self, row: Row) -> None:
-        self._run.log(figures(row), step=row["step"])
+        self._trackio.log(figures(row), step=row["step"])
 
     def close(self) -> None:
-        self._run.finish()
+        self._trackio.finish()
