@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from lmcli.errors import MachineError
+from lmcli.project import maintenance
+from lmcli.project.project import Project
+from lmcli.training.metrics import MetricsLog
 from tests.conftest import Lmcli
+from tests.faults import FULL_DISK, KILL, Trial, for_each_fault, operations
 from tests.projects import STEPS, TINY, command, digests, lock, write_rows
+from tests.test_faults import spread
 from tests.texts import sentences
 
 STABLE = 5
@@ -79,16 +89,25 @@ def test_a_schedule_without_a_cooldown_is_not_extended(lmcli: Lmcli, trained: Pa
     assert "kept no checkpoint from before a cooldown" in ran.err
 
 
-def test_an_extension_that_was_stopped_goes_on(lmcli: Lmcli, trained: Path, tmp_path: Path) -> None:
-    other = shutil.copytree(trained, tmp_path / "other")
-    assert command(other, "train", "--extend", "2x") == 0
-    pointer = trained / "runs" / "model" / "checkpoints.json"
-    kept = pointer.read_text()
-    pointer.write_text("{")  # the run can't be read, so the command ends; then it can
-    assert lmcli("train", "--extend", "2x").code == 4
-    pointer.write_text(kept)
-    assert lmcli("train", "--extend", "2x").code == 0
-    assert digests(trained) == digests(other)
+def extend(root: Path) -> None:
+    """As an action for the fault loop: a failure of the machine is exit code 5, and no other one is allowed."""
+    code = command(root, "train", "--extend", "2x", "--threads", 1)
+    if code == MachineError.exit_code:
+        raise MachineError("the extension met the fault")
+    assert code == 0
+
+
+def test_an_extension_that_met_a_fault_goes_on(snapshot: Path, tmp_path: Path) -> None:
+    whole = shutil.copytree(snapshot, tmp_path / "whole")
+    extend(whole)
+
+    def check(root: Path, trial: Trial) -> None:
+        assert maintenance.verify(Project(root)).damaged == ()
+        extend(root)
+        assert digests(root) == digests(whole), trial
+
+    points = spread(operations(snapshot, extend))
+    assert for_each_fault(snapshot, extend, check, (KILL, FULL_DISK), points) >= 8
 
 
 def test_a_run_with_other_settings_is_kept_and_the_difference_named(lmcli: Lmcli, trained: Path) -> None:
@@ -100,6 +119,54 @@ def test_a_run_with_other_settings_is_kept_and_the_difference_named(lmcli: Lmcli
     (trained / "corpus" / "0.txt").write_text(sentences(60, seed=8))
     ran = lmcli("run", "model")
     assert "a new run begins: input tokens changed" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (("--set", "train.batch_tokens=128"), "train.batch_tokens changed (256 -> 128)"),
+        (("--set", "train.optimizer.lr=0.5"), "train.optimizer.lr changed (0.015 -> 0.5)"),
+        (("--seed", 1), "train.seed changed (0 -> 1)"),
+        (("--device", "cpu"), 'train.device changed ("auto" -> "cpu")'),
+        (("--steps", 3), 'train.length changed ("12 steps" -> "3 steps")'),
+    ],
+)
+def test_a_run_that_stopped_is_not_resumed_with_other_settings(
+    lmcli: Lmcli, trained: Path, changed: tuple[object, ...], said: str
+) -> None:
+    line = ("train", "--steps", STEPS, *TINY, "--name", "other")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MetricsLog, "append", stopping_at(6))
+        assert lmcli(*line).code == 143
+    ran = lmcli(*line, *changed)
+    assert ran.code == 0, ran.err
+    assert f"a new run begins: {said}; the run before is kept as other.1" in ran.err
+    assert (trained / "runs" / "other.1" / "checkpoints.json").exists()
+
+
+def test_metrics_are_whole_and_without_gaps_after_a_kill(lmcli: Lmcli, trained: Path) -> None:
+    """Rows after the checkpoint, and a line that was cut off, are dropped; the same steps come again."""
+    line = ("train", "--steps", STEPS, *TINY, "--name", "other")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MetricsLog, "append", stopping_at(6))
+        assert lmcli(*line).code == 143
+    log = trained / "runs" / "other" / "metrics.jsonl"
+    with log.open("a") as file:
+        file.write('{"step": 7, "loss": 1.0}\n{"step": 8, "lo')
+    assert lmcli(*line).code == 0
+    assert [json.loads(row)["step"] for row in log.read_text().splitlines()] == list(range(1, STEPS + 1))
+
+
+def stopping_at(step: int) -> Callable[[MetricsLog, Mapping[str, Any]], None]:
+    """MetricsLog.append that sends SIGTERM to this process when the row of `step` comes."""
+    append = MetricsLog.append
+
+    def stop(log: MetricsLog, row: Mapping[str, Any]) -> None:
+        append(log, row)
+        if row["step"] == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return stop
 
 
 @pytest.mark.parametrize("changed", [("--threads", "1"), ("--set", "train.save_every=2")])
