@@ -17,6 +17,7 @@ COMMANDS = {
     "clean": ("lmcli.cli.clean:clean", "Text in many formats -> clean, deduplicated documents."),
     "tokenize": ("lmcli.cli.tokenize:tokenize", "Train the tokenizer and encode the corpus."),
     "train": ("lmcli.cli.train:train", "Pretrain a model on the tokens."),
+    "sweep": ("lmcli.cli.sweep:sweep", "Find the best of several settings for training."),
     "finetune": ("lmcli.cli.finetune:finetune", "Train a model further on prompt and completion pairs."),
     "eval": ("lmcli.cli.eval:evaluate", "Perplexity, bits per byte, BLEU, ROUGE; gates for CI."),
     "generate": ("lmcli.cli.generate:generate", "Write text with a model."),

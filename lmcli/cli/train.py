@@ -10,16 +10,20 @@ from lmcli.cli.arguments import Budget, Epochs, Steps
 from lmcli.cli.options import command
 from lmcli.cli.session import Session, Shown
 from lmcli.models.config import ModelConfig
-from lmcli.training.config import TrainConfig
+from lmcli.training.config import PretrainConfig
 
 
-@command(writes=True, model=ModelConfig, train=TrainConfig)
+@command(writes=True, model=ModelConfig, train=PretrainConfig)
 def train(
     session: Session,
     name: Annotated[str, typer.Option("--name", help="Name of the model.")] = "model",
     budget: Budget = None,
     steps: Steps = None,
     epochs: Epochs = None,
+    continue_from: Annotated[
+        str | None,
+        typer.Option("--continue-from", metavar="MODEL", help="Train this model further: an artifact or a directory."),
+    ] = None,
 ) -> Shown:
     """Pretrain a model on the tokens: the best that this machine makes in the time you give it.
 
@@ -30,9 +34,13 @@ def train(
     lmcli train --budget 30m
     lmcli train --steps 2000 --seed 1 --name second
     lmcli train --set model.width=256 --set train.optimizer.lr=0.01
+    lmcli train --extend 2x            twice as long, from before the cooldown of the run that there is
+    lmcli train --continue-from model --name more         a new model from the weights of another
     """
+    from lmcli.cli.going_on import base_of, extension_of
     from lmcli.cli.lengths import one_length
     from lmcli.cli.making import made_or_planned
 
-    given = session.given(train__length=one_length(budget, steps, epochs))
-    return made_or_planned(session, {name: "train"}, given)
+    base = base_of(session, name, continue_from)
+    given = session.given(train__length=one_length(budget, steps, epochs), train__continue_from=base)
+    return made_or_planned(session, {name: "train"}, extension_of(session, name, given))

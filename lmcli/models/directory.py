@@ -107,14 +107,19 @@ def load_model(path: Path, device: str = "cpu", *, dropout: float = 0.0) -> Deco
     Raises ArtifactError when files are missing or damaged, when weights and config.json disagree, when a number isn't
     finite, and for what isn't implemented; MachineError when the model is larger than the free memory.
     """
-    config = read_config(path)
-    family = _family(config, path)
-    shape = family.shape_from_hf(config, str(path / "config.json"))
+    family, shape = read_shape(path)
     entries = _entries(path)
     _check_size(path, shape, sum(_elements(entry) for _, entry in entries.values()))
     model = family(shape, dropout)
     _fill(model, path, entries)
     return model.to(device).eval()
+
+
+def read_shape(path: Path) -> tuple[type[Decoder], Shape]:
+    """The family and shape that config.json tells; ArtifactError when it is damaged or not implemented."""
+    config = read_config(path)
+    family = _family(config, path)
+    return family, family.shape_from_hf(config, str(path / "config.json"))
 
 
 def _check_size(path: Path, shape: Shape, held: int) -> None:

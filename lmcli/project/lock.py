@@ -71,12 +71,16 @@ class Manifest:
     entries: Mapping[str, Entry] = field(default_factory=dict)
 
     def with_entry(self, entry: Entry) -> Manifest:
-        """The manifest with `entry` as the current result of its name; the result before it joins the history."""
+        """The manifest with `entry` as the current result of its name; the result before it joins the history.
+
+        Earlier results that the settings of another artifact name are kept for as long as they do.
+        """
         old = self.entries.get(entry.name)
         history: tuple[Generation, ...] = ()
         if old:
-            past = (Generation(old.path, old.digest), *old.history)
-            history = tuple(item for item in past if item.path != entry.path)[: GENERATIONS - 1]
+            past = [item for item in (Generation(old.path, old.digest), *old.history) if item.path != entry.path]
+            named = json.dumps([item.requested for name, item in self.entries.items() if name != entry.name])
+            history = tuple(item for n, item in enumerate(past) if n < GENERATIONS - 1 or f'"{item.path}"' in named)
         return Manifest({**self.entries, entry.name: replace(entry, history=history)})
 
     def paths(self) -> dict[str, str]:

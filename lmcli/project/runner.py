@@ -72,6 +72,10 @@ class Runner:
         entry = self._build(stage, manifest, started or time.monotonic(), force)
         return Outcome(entry, made=True, reasons=found[name].reasons)
 
+    def check_inputs(self, name: str) -> None:
+        """Raises ArtifactError when an input of `name` is missing, damaged or stale, as `make` would."""
+        self._check_upstream(self.graph[name], self.verdicts())
+
     def _check_pinned(self, stage: Stage) -> None:
         """Input that leaves the artifact fresh must be there all the same before it is recorded as an override."""
         for name in stage.pinned:

@@ -15,16 +15,20 @@ from lmcli.project.lock import Override
 
 @dataclass(frozen=True)
 class Given:
-    """What the person said when the command started. Flags are dotted keys with typed values."""
+    """What the person said when the command started. Flags are dotted keys with typed values.
+
+    `on_top` means that it changes what an artifact was made with, where a command else follows lmcli.toml anew.
+    """
 
     flags: Mapping[str, Any] = field(default_factory=dict)
     sets: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    on_top: bool = False
 
     def only(self, sections: Mapping[str, type]) -> Given:
         """What of it concerns these sections."""
         flags = {key: value for key, value in self.flags.items() if _table_of(key, sections)}
-        return Given(flags, [item for item in self.sets if belongs(item, sections)], self.environment)
+        return Given(flags, [item for item in self.sets if belongs(item, sections)], self.environment, self.on_top)
 
 
 def belongs(assignment: str, sections: Mapping[str, type]) -> bool:

@@ -25,15 +25,19 @@ def assemble(request: Request) -> Stage:
         from lmcli.corpus.rows import read_rows
         from lmcli.corpus.tally import Tally
         from lmcli.models.directory import load_model
-        from lmcli.stages.publishing import open_run, publish
+        from lmcli.stages import samples
+        from lmcli.stages.publishing import made_from, open_run, publish
         from lmcli.tokens.tokenizer import Tokenizer
         from lmcli.training.finetune import finetune
+        from lmcli.training.origin import Origin
 
         directory = base.directory(work, "base")
         model, tokenizer = load_model(directory, dropout=config.dropout), Tokenizer.load(directory)
         rows = read_rows(text.resolve(config.data, work.root, config.format), config, work.progress, Tally())
         run, key = open_run(work), work.key
-        tuned = finetune(model, tokenizer, rows, config, run, key, work.progress, work.started)
+        origin = Origin(made_from=made_from(work, requested))
+        watch = samples.probes(config, run, directory, work.progress)
+        tuned = finetune(model, tokenizer, rows, config, run, key, work.progress, work.started, watch, origin)
         about = f"Fine-tuned from {base.label(work, 'base')}."
         return publish(tuned.outcome, work, directory, requested, about)
 

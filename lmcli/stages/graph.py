@@ -118,9 +118,9 @@ def _check_sets(given: Given, targets: Mapping[str, str], known: Mapping[str, Ki
 
 def _resolve(kind: Kind, name: str, project: Project, given: Given, manifest: Manifest, is_target: bool) -> Resolved:
     tables = kind.tables(name)
-    if is_target:
-        return settings.resolve(tables, project.document, given.only(tables))
     recorded = manifest.entries[name].overrides if name in manifest.entries else {}
+    if is_target:
+        return settings.resolve(tables, project.document, given.only(tables), recorded if given.on_top else None)
     return settings.resolve(tables, project.document, Given(environment=given.environment), recorded)
 
 

@@ -26,6 +26,8 @@ def publish(outcome: Outcome, work: Work, tokenizer: Path, requested: Mapping[st
         "best": _row(work, outcome.best_step, outcome.best),
         "last": _row(work, outcome.steps, outcome.last),
     }
+    if outcome.extension:
+        report["extended"] = {key: getattr(outcome.extension, key) for key in ("asked", "step", "steps", "of")}
     return Made(report, outcome.plan.to_json())
 
 
@@ -37,6 +39,11 @@ def open_run(work: Work) -> Path:
     if work.force and directory.exists():
         move_aside(directory)
     return directory
+
+
+def made_from(work: Work, requested: Mapping[str, Any]) -> dict[str, Any]:
+    """What the key of a run stands for, so that a run with another key can be told apart in words."""
+    return {"requested": requested, "inputs": {name: record.digest for name, record in work.records.items()}}
 
 
 def run_directory(work: Work) -> Path:
@@ -66,6 +73,9 @@ def plan_lines(report: Mapping[str, Any], plan: Mapping[str, Any]) -> list[str]:
         f"{report['steps']:,} steps, {report['tokens']:,} tokens, {report['epochs']:.1f} passes over the data; "
         f"ended by {report['ending']} after {report['elapsed']:.0f} s",
     ]
+    if extended := report.get("extended"):
+        of = f" of {extended['of'][:8]}" if extended["of"] else ""
+        lines.append(f"extended ({extended['asked']}) from step {extended['step']:,}{of}, before its cooldown")
     best = report["best"]
     if "val_loss" in best:
         lines.append(

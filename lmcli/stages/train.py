@@ -2,45 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from lmcli.config import dump
 from lmcli.models.config import ModelConfig
 from lmcli.project.document import Document
-from lmcli.project.lock import Entry
-from lmcli.project.stage import Artifact, Made, Stage, Work
+from lmcli.project.freshness import key_of
+from lmcli.project.lock import Entry, InputRecord
+from lmcli.project.stage import Artifact, Input, Made, Stage, Work
+from lmcli.stages import models
 from lmcli.stages.kind import Kind, Request
-from lmcli.training.config import TrainConfig
+from lmcli.training.config import PretrainConfig
 
 REVISION = 1
 
 
 def assemble(request: Request) -> Stage:
     model: ModelConfig = request.section("model")
-    train: TrainConfig = request.section("train")
+    train: PretrainConfig = request.section("train")
+    base = models.reference(request, train.continue_from) if train.continue_from else None
+    made = request.project.manifest().entries.get(request.name)
 
     requested = {"model": dump(model), "train": dump(train)}
+    inputs: dict[str, Input] = {"tokens": Artifact("tokens"), "tokenizer": Artifact("tokenizer")}
+    if base:
+        inputs["base"] = base.input
 
     def build(work: Work) -> Made:
-        from lmcli.stages.publishing import open_run, publish
+        from lmcli.stages import samples
+        from lmcli.stages.publishing import made_from, open_run, publish
+        from lmcli.training.continuing import check_tokenizer
+        from lmcli.training.origin import Origin
         from lmcli.training.pretrain import pretrain
 
-        directory = open_run(work)
-        outcome = pretrain(work.inputs["tokens"], model, train, directory, work.key, work.progress, work.started)
-        return publish(outcome, work, work.inputs["tokenizer"], requested, "Pretrained from scratch.")
+        directory, tokenizer = open_run(work), work.inputs["tokenizer"]
+        if base:
+            check_tokenizer(base.directory(work, "base"), tokenizer)
+        key = run_key(stage, work.records)
+        origin = Origin(
+            made_from=made_from(work, without_extension(requested)),
+            extend=train.extend,
+            model=made.digest if made and run_key(stage_of(stage, made), made.inputs) == key else None,
+            base=base.directory(work, "base") if base else None,
+        )
+        watch = samples.probes(train, directory, tokenizer, work.progress)
+        tokens, progress = work.inputs["tokens"], work.progress
+        outcome = pretrain(tokens, model, train, directory, key, progress, work.started, watch, origin)
+        about = f"Trained further from {base.label(work, 'base')}." if base else "Pretrained from scratch."
+        return publish(outcome, work, tokenizer, requested, about)
 
-    return Stage(
+    stage = Stage(
         name=request.name,
         kind="train",
         revision=REVISION,
         requested=requested,
-        inputs={"tokens": Artifact("tokens"), "tokenizer": Artifact("tokenizer")},
+        inputs=inputs,
         build=build,
         overrides=request.own.overrides,
         seed=train.seed,
         command="lmcli train" if request.name == "model" else f"lmcli train --name {request.name}",
     )
+    return stage
+
+
+def run_key(stage: Stage, records: Mapping[str, InputRecord]) -> str:
+    """The key of the run that makes the model: an extension goes on in the directory of the run that it extends."""
+    return key_of(replace(stage, requested=without_extension(stage.requested)), records)
+
+
+def stage_of(stage: Stage, entry: Entry) -> Stage:
+    """`stage` as it was when `entry` was made."""
+    return replace(stage, kind=entry.stage, revision=entry.revision, requested=entry.requested)
+
+
+def without_extension(requested: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that a run and its extensions have in common."""
+    return {**requested, "train": {key: value for key, value in requested["train"].items() if key != "extend"}}
 
 
 def wanted(document: Document) -> Sequence[str]:
@@ -53,4 +93,10 @@ def summary(entry: Entry, directory: Path) -> Sequence[str]:
     return plan_lines(entry.report, entry.plan)
 
 
-TRAIN = Kind("train", lambda name: {"model": ModelConfig, "train": TrainConfig}, wanted, assemble, summary)
+TRAIN = Kind(
+    "train",
+    lambda name: {"model": ModelConfig, "train": PretrainConfig},
+    wanted,
+    assemble,
+    summary,
+)

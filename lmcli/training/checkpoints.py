@@ -1,6 +1,6 @@
 """Checkpoints of a run: directories that are never reused, and one file that names those that count.
 
-    checkpoints.json                      the commit point: {format, last, best}, replaced atomically
+    checkpoints.json                      the commit point: {format, last, best, stable}, replaced atomically
     checkpoints/step-00000100-1a2b3c4d/   model.safetensors, optimizer.safetensors, state.json
 
 A directory that checkpoints.json doesn't name is the rest of a crash and gets removed.
@@ -44,13 +44,17 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """The checkpoints of the run in `directory`: `last` to go on from, `best` to keep."""
+    """The checkpoints of the run in `directory`: `last` to go on from, `best` to keep, `stable` to make the run longer.
+
+    `stable` is the one before the cooldown; None before it is reached and for schedules without one.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.pointer = directory / "checkpoints.json"
         self.home = directory / "checkpoints"
         self.last: Checkpoint | None = None
         self.best: Checkpoint | None = None
+        self.stable: Checkpoint | None = None
         self._read_pointer()
 
     def _read_pointer(self) -> None:
@@ -62,13 +66,16 @@ class Checkpoints:
                 raise ArtifactError(f"{self.pointer} has format {values['format']}", "use the lmcli that wrote it")
             self.last = Checkpoint(**values["last"])
             self.best = Checkpoint(**values["best"]) if values["best"] else None
+            self.stable = Checkpoint(**values["stable"]) if values.get("stable") else None
         except (ValueError, KeyError, TypeError):
             raise ArtifactError(f"{self.pointer} is damaged", HINT) from None
 
-    def save(self, state: State, model: Tensors, optimizer: Tensors, best: Tensors | None) -> None:
+    def save(
+        self, state: State, model: Tensors, optimizer: Tensors, best: Tensors | None, *, stable: bool = False
+    ) -> None:
         """Commit a new last checkpoint, and the weights of `state.best` when `best` holds them; then drop old ones.
 
-        When the best step is the last one, its weights are stored once.
+        When the best step is the last one, its weights are stored once. `stable` keeps this checkpoint under that name.
         """
         durable.mkdir(self.home)
         last = self._write(state.step, {MODEL: model, OPTIMIZER: optimizer}, state)
@@ -76,9 +83,18 @@ class Checkpoints:
         if best is not None and state.best is not None:
             kept = last if state.best.step == state.step else self._write(state.best.step, {MODEL: best}, None)
         durable.fsync_directory(self.home)
-        values = {"format": FORMAT, "last": last.to_json(), "best": kept.to_json() if kept else None}
+        self._commit(last, kept, last if stable else self.stable)
+
+    def rewind(self) -> None:
+        """Go back to the stable checkpoint: what was trained after it is dropped, the best weights so far too."""
+        assert self.stable is not None
+        self._commit(self.stable, None, self.stable)
+
+    def _commit(self, last: Checkpoint, best: Checkpoint | None, stable: Checkpoint | None) -> None:
+        named = {"last": last, "best": best, "stable": stable}
+        values = {"format": FORMAT, **{name: item.to_json() if item else None for name, item in named.items()}}
         durable.write(self.pointer, json.dumps(values, indent=2, sort_keys=True) + "\n")
-        self.last, self.best = last, kept
+        self.last, self.best, self.stable = last, best, stable
         self.remove_garbage()
 
     def _write(self, step: int, files: Mapping[str, Tensors], state: State | None) -> Checkpoint:
@@ -93,7 +109,7 @@ class Checkpoints:
 
     def remove_garbage(self) -> None:
         """Remove every directory that the pointer doesn't name."""
-        named = {checkpoint.name for checkpoint in (self.last, self.best) if checkpoint}
+        named = {checkpoint.name for checkpoint in (self.last, self.best, self.stable) if checkpoint}
         for directory in sorted(self.home.iterdir()) if self.home.is_dir() else ():
             if directory.name not in named:
                 durable.remove_tree(directory)
@@ -101,6 +117,10 @@ class Checkpoints:
     def state(self) -> State | None:
         """Where the last checkpoint stands; None before the first. Raises ArtifactError when it is damaged."""
         return State.from_json(json.loads(self._checked(self.last, STATE).read_bytes())) if self.last else None
+
+    def stable_state(self) -> State:
+        """Where the checkpoint before the cooldown stands. Raises ArtifactError when it is damaged."""
+        return State.from_json(json.loads(self._checked(self.stable, STATE).read_bytes()))
 
     def load_last(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Weights and optimizer state to go on from. Raises ArtifactError naming the file that is damaged."""

@@ -6,15 +6,16 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Lt, Predicate
 
-from lmcli.config import Flag, Owned, Unkeyed, section
+from lmcli.config import Flag, Owned, OwnedList, Unkeyed, section
 from lmcli.corpus.config import ReadingConfig
 from lmcli.models.config import ComputeConfig
-from lmcli.training.length import is_length
+from lmcli.training.length import is_extension, is_length
 from lmcli.training.optimizers import OPTIMIZERS
 from lmcli.training.optimizers.muon import Muon
 from lmcli.training.schedules import SCHEDULES
 from lmcli.training.schedules.linear import Linear
 from lmcli.training.schedules.wsd import Wsd
+from lmcli.training.trackers import TRACKERS
 
 Amount = Literal["auto"] | Annotated[int, Ge(1)]
 
@@ -35,6 +36,28 @@ class TrainConfig(ComputeConfig):
     early_stop: Annotated[
         int, "stop after this many validations without a better loss; 0 never stops early", Flag(), Ge(0)
     ] = 4
+    trackers: Annotated[
+        tuple[Any, ...],
+        "programs that get the rows of metrics.jsonl too: tensorboard, wandb (offline unless WANDB_MODE says "
+        "otherwise), trackio",
+        OwnedList(TRACKERS),
+        Unkeyed(),
+    ] = ()
+    sample_every: Annotated[int, "steps between texts that the model writes; 0 writes none", Unkeyed(), Ge(0)] = 0
+    sample_prompts: Annotated[tuple[str, ...], "what these texts go on from; none begins a document", Unkeyed()] = ()
+
+
+@section
+class PretrainConfig(TrainConfig):
+    extend: Annotated[
+        str,
+        'go on from before the cooldown to a later end: "2x", "+2000 steps", "+5m", or the whole: "10m"',
+        Flag(),
+        Predicate(is_extension),
+    ] = ""
+    continue_from: Annotated[
+        str, "train this model further instead of a new one: an artifact or a directory; its tokenizer is the project's"
+    ] = ""
 
 
 @section

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from lmcli.training.clock import Clock
 from lmcli.training.config import FinetuneConfig
 from lmcli.training.length import parse_length
 from lmcli.training.loop import Ingredients, Probe, train
+from lmcli.training.origin import Origin
 from lmcli.training.outcome import BYTES_PER_WEIGHT, Outcome, compute_of, outcome_of
 from lmcli.training.plan import Batching, Plan
 from lmcli.training.rows_planner import Base, Rows, plan_finetuning
@@ -34,6 +35,7 @@ from lmcli.training.schedules.shape import Scaled
 from lmcli.training.sources import RowSource
 from lmcli.training.speed import Speed, measure
 from lmcli.training.step import Stepper
+from lmcli.training.trackers.tracker import tracking
 from lmcli.training.validation import Validation
 
 VALIDATION_ROWS = 32
@@ -59,6 +61,7 @@ def finetune(
     progress: Progress,
     started: float,
     probes: Sequence[Probe] = (),
+    origin: Origin = Origin(),  # noqa: B008 - frozen
 ) -> Finetuned:
     """Train `base`, which is changed, on the rows that are not held out; go on with what is there for `key`.
 
@@ -66,7 +69,8 @@ def finetune(
     Raises InputError when there is nothing to train on, DivergedError, Stopped, and ArtifactError for damaged files.
     """
     clock = Clock(started)
-    run = RunDirectory(directory, key)
+    run = RunDirectory(directory, key, origin.made_from)
+    run.tell(progress)
     bench = _Bench(base, tokenizer, rows, config, compute_of(config, run.plan))
     bench.describe(progress)
     if run.plan is None:
@@ -75,7 +79,8 @@ def finetune(
         progress.say(f"{plan.pace.steps} steps of {plan.batching.rows} rows, {plan.epochs:.1f} passes over the rows")
         run.begin(plan)
     assert run.plan is not None
-    state = train(run, bench.ingredients(run.plan, probes), progress, clock)
+    with tracking(config.trackers, run, progress) as on_row:
+        state = train(run, replace(bench.ingredients(run.plan, probes), on_row=on_row), progress, clock)
     return Finetuned(outcome_of(run, base, state), bench.train_fitting, bench.validation_fitting)
 
 

@@ -11,6 +11,7 @@ from lmcli.errors import ConfigError
 Unit = Literal["seconds", "steps", "epochs"]
 
 HINT = 'write a time ("90s", "10m", "1h"), "2000 steps" or "3 epochs"'
+LONGER_HINT = 'write "2x", "+2000 steps", "+5m", or the new length as a whole: "10m", "4000 steps"'
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _NUMBER = r"(\d+(?:\.\d+)?)"
@@ -34,6 +35,38 @@ def parse_length(text: str) -> Length:
         if seconds > 0:
             return Length(seconds, "seconds")
     raise ConfigError(f"{text!r} is no length of training", HINT)
+
+
+@dataclass(frozen=True, slots=True)
+class Longer:
+    """A factor of the length that a run had at first, an amount to add to it, or the new length."""
+
+    kind: Literal["times", "more", "total"]
+    length: Length | None
+    factor: float = 1.0
+
+
+def parse_longer(text: str) -> Longer:
+    """What "2x", "+5m" or "4000 steps" stand for. Raises ConfigError for anything else."""
+    plain = text.strip().lower()
+    if match := re.fullmatch(rf"{_NUMBER} *x", plain):
+        if float(match[1]) <= 1:
+            raise ConfigError(f"{text!r} makes no run longer", LONGER_HINT)
+        return Longer("times", None, float(match[1]))
+    try:
+        length = parse_length(plain.removeprefix("+"))
+    except ConfigError:
+        raise ConfigError(f"{text!r} is no longer length", LONGER_HINT) from None
+    if not length.amount:
+        raise ConfigError(f"{text!r} makes no run longer", LONGER_HINT)
+    return Longer("more" if plain.startswith("+") else "total", length)
+
+
+def is_extension(text: str) -> bool:
+    """True, for the check of a setting; empty text extends nothing. Raises ConfigError as `parse_longer`."""
+    if text:
+        parse_longer(text)
+    return True
 
 
 def is_length(text: str) -> bool:

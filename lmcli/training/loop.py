@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from lmcli.errors import DivergedError, Stopped
 from lmcli.objectives.batch import Batch
 from lmcli.progress import Progress, Task
 from lmcli.training.clock import Clock
-from lmcli.training.plan import Replan
+from lmcli.training.plan import Extension, Replan
 from lmcli.training.run import RunDirectory
 from lmcli.training.schedules.shape import Schedule
 from lmcli.training.signals import Interrupted, Interrupts, caught
@@ -33,6 +33,8 @@ class Probe:
 
     at: Callable[[int], bool]
     call: Callable[[int, nn.Module], None]
+    go_on: Callable[[int], None] = lambda step: None
+    """Called before training with the step after which it goes on: what was noted after that comes again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,12 @@ class Ingredients:
     """(step, seconds that a step cost with all that went on around it, seconds elapsed) -> the rest of the run; asked
     once, when the share `replan_at` of the run is done."""
     replan_at: float = 0.4
+    cooldown_start: float | None = None
+    """The share of the run after which the schedule cools down: the state before that is kept."""
+    extend: Callable[[State], Extension] | None = None
+    """Where the run is to end instead, asked once: before the cooldown."""
+    on_row: Callable[[Mapping[str, Any]], None] | None = None
+    """Called with each row of the log."""
 
 
 def train(run: RunDirectory, parts: Ingredients, progress: Progress, clock: Clock) -> State:
@@ -113,7 +121,10 @@ class _Loop:
             self._clock.resume(saved.elapsed)
             if not saved.ending:
                 self._progress.say(f"going on after step {saved.step} of {self._run.timeline.steps}")
-        self._run.metrics.keep_until(self._state.step - (1 if self._state.pending else 0))
+        known = self._state.step - (1 if self._state.pending else 0)
+        self._run.metrics.keep_until(known)
+        for probe in self._parts.probes:
+            probe.go_on(known)
 
     def _work(self, task: Task) -> None:
         if self._state.pending:
@@ -122,9 +133,28 @@ class _Loop:
             if self._state.step >= self._run.timeline.steps:
                 self._end_without_steps()
                 return
+            self._before_cooldown(task)
             row = self._train_step()
             self._after_step(row, task)
             task.advance()
+
+    def _before_cooldown(self, task: Task) -> None:
+        """Keep the state that a longer run can go on from; begin the longer run when it is asked for already.
+
+        With an extension the best model is sought anew from its first step on, so that it doesn't matter whether the
+        run had cooled down in between.
+        """
+        step, start = self._state.step, self._parts.cooldown_start
+        if start is not None and self._run.timeline.cools_down_after(step, start):
+            stable = self._run.checkpoints.stable
+            if stable is None or stable.step != step:
+                self._save(stable=True)
+            if self._parts.extend is not None and not self._run.extensions:
+                self._replan_once(task, due=True)
+                self._run.log_extension(self._parts.extend(self._state))
+                task.resize(self._run.timeline.steps)
+        if self._run.extensions and step == self._run.extensions[-1].step:
+            self._state = replace(self._state, best=None, last=None, worse=0)
 
     def _train_step(self) -> dict[str, Any]:
         self._interrupts.check()
@@ -196,17 +226,19 @@ class _Loop:
         if "val_loss" in row or state.ending or row["step"] % self._pace.log_every == 0 or row["step"] == 1:
             had_failed = self._run.metrics.failure is not None
             self._run.metrics.append(row)
+            if self._parts.on_row:
+                self._parts.on_row(row)
             if self._run.metrics.failure is not None and not had_failed:
                 self._progress.warn(f"metrics.jsonl lacks rows: {self._run.metrics.failure}; training goes on")
         validated = f", validation {state.last.bits_per_byte:.3f} bits/byte" if state.last else ""
         task.describe(f"{row['tokens_per_second']:,.0f} tokens/s, loss {row['loss']:.3f}{validated}")
 
-    def _replan_once(self, task: Task) -> None:
+    def _replan_once(self, task: Task, *, due: bool = False) -> None:
         """At the start of the cooldown, fit the rest of the run to the time that is left; logged before it counts."""
         step, elapsed = self._state.step, self._clock.elapsed()
-        if self._parts.replan is None or self._run.replan or step == self._first[0]:
+        if self._parts.replan is None or self._run.replan or self._run.extensions or step == self._first[0]:
             return
-        if self._run.timeline.progress(step) < self._parts.replan_at:
+        if not due and self._run.timeline.progress(step) < self._parts.replan_at:
             return
         change = self._parts.replan(step, (elapsed - self._first[1]) / (step - self._first[0]), elapsed)
         self._run.log_replan(change)
@@ -214,11 +246,11 @@ class _Loop:
         if abs(change.steps - self._pace.steps) > 0.02 * self._pace.steps:
             self._progress.say(f"{change.steps} steps instead of {self._pace.steps} fit the time that is left")
 
-    def _save(self) -> None:
+    def _save(self, *, stable: bool = False) -> None:
         self._state = replace(self._state, elapsed=round(self._clock.elapsed(), 3))
         self._run.metrics.sync()
         weights = {name: parameter.detach() for name, parameter in self._model.named_parameters()}
-        self._run.checkpoints.save(self._state, weights, self._optimizer.state(), self._new_best)
+        self._run.checkpoints.save(self._state, weights, self._optimizer.state(), self._new_best, stable=stable)
         self._saved, self._new_best = self._state, None
 
     def _stopped(self, signal_number: int) -> Stopped:

@@ -8,12 +8,13 @@ from lmcli.models.config import ComputeConfig
 from lmcli.models.decoder import Decoder
 from lmcli.models.device import Compute, resolve_compute, use_threads
 from lmcli.training.loop import fill
-from lmcli.training.plan import Plan
+from lmcli.training.plan import Extension, Plan
 from lmcli.training.run import RunDirectory
 from lmcli.training.state import Ending, Figures, State
 
-BYTES_PER_WEIGHT = 28
-"""On the disk: two checkpoints with Adam's state, for the older one goes last, and the best weights."""
+BYTES_PER_WEIGHT = 40
+"""On the disk: two checkpoints with Adam's state, for the older one goes last, that before the cooldown, and the best
+weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,8 @@ class Outcome:
     best_step: int
     best: Figures | None
     last: Figures | None
+    extension: Extension | None = None
+    """The latest one, when the run was made longer."""
 
 
 def outcome_of(run: RunDirectory, model: Decoder, state: State) -> Outcome:
@@ -47,6 +50,7 @@ def outcome_of(run: RunDirectory, model: Decoder, state: State) -> Outcome:
         best_step=state.best.step,
         best=state.best.figures,
         last=state.last,
+        extension=run.extensions[-1] if run.extensions else None,
     )
 
 

@@ -86,20 +86,61 @@ class Replan:
 
 
 @dataclass(frozen=True, slots=True)
+class Extension:
+    """After `step`, the last one before a cooldown, the run goes on up to `steps` steps and cools down only then."""
+
+    asked: str
+    """As the setting has it: "2x", "+2000 steps"."""
+    step: int
+    steps: int
+    start: float
+    """The share of a run after which its schedule cools down."""
+    of: str | None = None
+    """Digest of the model that was made without it; None when the run was to be longer from its beginning."""
+
+    def progress(self, step: float, before: float) -> float:
+        """The share of the run that is done after `step` > `self.step`, where `before` was done: as in a run that was
+        planned with `steps` from its beginning, once the cooldown has begun; up to there the rate is the full one."""
+        cooldown = max(float(self.step), self.start * self.steps)
+        if step <= cooldown:
+            done = min(before, self.start)
+            return min(self.start, done + (self.start - done) * (step - self.step) / (cooldown - self.step))
+        return self.start + (1 - self.start) * (step - cooldown) / (self.steps - cooldown)
+
+
+@dataclass(frozen=True, slots=True)
 class Timeline:
-    """Which share of the run each step stands for; a re-plan stretches or shortens what follows it."""
+    """Which share of the run each step stands for; a re-plan or an extension stretches or shortens what follows it."""
 
     planned: int
     replan: Replan | None = None
+    extensions: tuple[Extension, ...] = ()
 
     @property
     def steps(self) -> int:
         """The number of the last step."""
+        if self.extensions:
+            return self.extensions[-1].steps
         return self.replan.steps if self.replan else self.planned
+
+    @property
+    def unextended(self) -> Timeline:
+        return Timeline(self.planned, self.replan)
 
     def progress(self, step: float) -> float:
         """The share of the run that is done after `step`, in [0, 1]; continuous and rising, whatever was re-planned."""
+        if self.extensions:
+            *others, last = self.extensions
+            earlier = Timeline(self.planned, self.replan, tuple(others))
+            return last.progress(step, earlier.progress(last.step)) if step > last.step else earlier.progress(step)
         if self.replan is None or step <= self.replan.step:
             return step / self.planned if self.planned else 1.0
         before = self.replan.step / self.planned
         return before + (1 - before) * (step - self.replan.step) / (self.replan.steps - self.replan.step)
+
+    def cools_down_after(self, step: int, start: float) -> bool:
+        """Whether `step` is the last one at the full rate, when the schedule cools down from the share `start` on.
+
+        A step counts with its middle, as for its learning rate.
+        """
+        return step > 0 and self.progress(step - 0.5) <= start < self.progress(step + 0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lmcli.errors import ConfigError
@@ -15,12 +16,14 @@ from lmcli.objectives.causal import Causal
 from lmcli.progress import Progress
 from lmcli.tokens.shards import TokenStream
 from lmcli.tokens.windows import Windows, evaluation_windows
-from lmcli.training import pacing
+from lmcli.training import extension, pacing
 from lmcli.training.checkpoints import check_space
 from lmcli.training.clock import Clock
 from lmcli.training.config import TrainConfig
+from lmcli.training.continuing import Base
 from lmcli.training.layout import Layout
 from lmcli.training.loop import Ingredients, Probe, train
+from lmcli.training.origin import Origin
 from lmcli.training.outcome import BYTES_PER_WEIGHT, Outcome, compute_of, outcome_of
 from lmcli.training.plan import Plan
 from lmcli.training.planner import Corpus, plan_pretraining
@@ -28,6 +31,7 @@ from lmcli.training.run import RunDirectory
 from lmcli.training.sources import WindowSource
 from lmcli.training.speed import Speed, measure
 from lmcli.training.step import Stepper
+from lmcli.training.trackers.tracker import tracking
 from lmcli.training.validation import Validation
 
 VALIDATION_TOKENS = 8192
@@ -43,41 +47,64 @@ def pretrain(
     progress: Progress,
     started: float,
     probes: Sequence[Probe] = (),
+    origin: Origin = Origin(),  # noqa: B008 - frozen
 ) -> Outcome:
     """Train on the encoded corpus `tokens` in the run directory `directory`, or go on with what is there for `key`.
 
     `started` is the instant (`time.monotonic()`) at which the command began; a time budget counts from it.
+    `key` doesn't depend on `origin.extend`: an extension goes on in the directory of the run that it extends.
     Raises InputError for a corpus that is too small, DivergedError, Stopped, and ArtifactError for damaged files.
     """
     clock = Clock(started)
-    run = RunDirectory(directory, key)
-    bench = _Bench(tokens, model, config, compute_of(config, run.plan))
+    run = RunDirectory(directory, key, origin.made_from)
+    extension.settle(run, origin.extend, config.schedule, origin.model)
+    run.tell(progress)
+    bench = _Bench(tokens, model, config, compute_of(config, run.plan), origin.base)
     if run.plan is None:
-        plan = plan_pretraining(bench.corpus, model, config, bench.compute, clock.elapsed, bench.speed, progress)
+        plan = bench.plan(clock, progress)
         check_space(directory, plan.parameters * BYTES_PER_WEIGHT)
         run.begin(plan)
     assert run.plan is not None
     trained, parts = bench.ingredients(run.plan, probes)
+    if origin.extend:
+        parts = replace(parts, extend=extension.asker(origin.extend, run, config.schedule))
     if parts.validate is None:
         progress.warn("there is no validation text: nothing tells when the model stops getting better")
-    return outcome_of(run, trained, train(run, parts, progress, clock))
+    with tracking(config.trackers, run, progress) as on_row:
+        state = train(run, replace(parts, on_row=on_row), progress, clock)
+    return outcome_of(run, trained, state)
 
 
 class _Bench:
     """The data and settings of a run, from which models, steppers and batches are made."""
 
-    def __init__(self, tokens: Path, model: ModelConfig, config: TrainConfig, compute: Compute) -> None:
+    def __init__(
+        self, tokens: Path, model: ModelConfig, config: TrainConfig, compute: Compute, base: Path | None
+    ) -> None:
         self._config, self.compute = config, compute
+        self._base = Base(base) if base else None
+        self._dials = self._base.dials(model) if self._base else model
         self._train = TokenStream.open(tokens, "train")
         self._validation = TokenStream.open(tokens, "validation")
         self._objective = Causal(self._train.end_id)
-        self._family: type[Decoder] = FAMILIES.load(model.family)
+        self._family: type[Decoder] = FAMILIES.load(self._dials.family)
         if self._family.kind != self._objective.needs:
-            raise ConfigError(f"pretraining needs a {self._objective.needs}, and {model.family} is none")
+            raise ConfigError(f"pretraining needs a {self._objective.needs}, and {self._dials.family} is none")
 
     @property
     def corpus(self) -> Corpus:
-        return Corpus(len(self._train), len(self._validation), self._train.vocab_size)
+        return Corpus(len(self._train), len(self._validation), self._vocab_size)
+
+    @property
+    def _vocab_size(self) -> int:
+        return self._base.shape.vocab_size if self._base else self._train.vocab_size
+
+    def plan(self, clock: Clock, progress: Progress) -> Plan:
+        """The plan of a run that begins now."""
+        plan = plan_pretraining(
+            self.corpus, self._dials, self._config, self.compute, clock.elapsed, self.speed, progress
+        )
+        return replace(plan, parameters=self._base.parameters) if self._base else plan
 
     def speed(self, model: ModelConfig, layout: Layout, seconds: float) -> Speed:
         """What a token costs with this shape and layout; the trained weights are thrown away."""
@@ -111,11 +138,14 @@ class _Bench:
             peak_lr=config.optimizer.lr,
             probes=probes,
             replan=pacing.replanner(plan),
+            cooldown_start=extension.cooldown_start(config.schedule),
         )
 
     def _model(self, dials: ModelConfig) -> Decoder:
         assert dials.dropout != "auto"
-        shape = self._family.shape_of(dials, self._train.vocab_size)
+        if self._base:
+            return self._base.model(dials.dropout).to(self.compute.device)
+        shape = self._family.shape_of(dials, self._vocab_size)
         model = self._family(shape, dials.dropout)
         return model.initialise(self._config.seed).to(self.compute.device)
 

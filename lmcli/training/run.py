@@ -5,14 +5,17 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lmcli.errors import ArtifactError
+from lmcli.progress import Progress
 from lmcli.project import durable
+from lmcli.project.freshness import setting_reasons
 from lmcli.training.checkpoints import Checkpoints
 from lmcli.training.metrics import MetricsLog
-from lmcli.training.plan import Plan, Replan, Timeline
+from lmcli.training.plan import Extension, Plan, Replan, Timeline
 
 FORMAT = 1
 
@@ -20,16 +23,25 @@ FORMAT = 1
 class RunDirectory:
     """The state of one run on disk. It belongs to one key: what the run is made from."""
 
-    def __init__(self, path: Path, key: str) -> None:
+    def __init__(self, path: Path, key: str, made_from: Mapping[str, Any] | None = None) -> None:
         """Open `path` for `key`. A run with another key that is there is moved to path.1, path.2, ...: never deleted.
 
-        Raises ArtifactError when run.json is damaged.
+        `made_from` ({"requested": settings, "inputs": digests}) is what the key stands for; it is kept, so that the
+        reason why a run was moved aside can be named. Raises ArtifactError when run.json is damaged.
         """
         self.path = path
         self.key = key
+        self.made_from = dict(made_from or {})
         self.plan: Plan | None = None
         self.replan: Replan | None = None
+        self.extensions: tuple[Extension, ...] = ()
+        self.moved: str | None = None
+        """Where the run went that was here, and why; None when none was moved."""
         self._open()
+        self._open_logs()
+
+    def _open_logs(self) -> None:
+        path = self.path
         self.metrics = MetricsLog(path / "metrics.jsonl")
         self.checkpoints = Checkpoints(path)
         self.checkpoints.remove_garbage()
@@ -39,8 +51,9 @@ class RunDirectory:
             if values["key"] == self.key:
                 self.plan = Plan.from_json(values["plan"])
                 self.replan = Replan(**values["replan"]) if values["replan"] else None
+                self.extensions = tuple(Extension(**item) for item in values.get("extensions", ()))
             else:
-                move_aside(self.path)
+                self.moved = f"{_differences(values.get('made_from', {}), self.made_from)}; {_moved(self.path)}"
         durable.mkdir(self.path)
         for leftover in sorted(self.path.glob(f"{durable.TEMPORARY}*")):
             durable.unlink(leftover)
@@ -61,6 +74,18 @@ class RunDirectory:
             raise ArtifactError(f"{self.file} is of another lmcli, or damaged", "train anew with --force")
         return values
 
+    def leave(self, reason: str) -> None:
+        """Move this run aside, as for another key, and stand at the beginning of a new one."""
+        self.moved = f"{reason}; {_moved(self.path)}"
+        self.plan, self.replan, self.extensions = None, None, ()
+        self._open()
+        self._open_logs()
+
+    def tell(self, progress: Progress) -> None:
+        """Say why a run was moved aside and where to."""
+        if self.moved:
+            progress.say(f"a new run begins: {self.moved}")
+
     def begin(self, plan: Plan) -> None:
         """Write the plan durably; nothing may be trained before."""
         self.plan = plan
@@ -71,6 +96,11 @@ class RunDirectory:
         self.replan = replan
         self._write()
 
+    def log_extension(self, extension: Extension) -> None:
+        """Write an extension durably; it may take effect afterwards."""
+        self.extensions = (*self.extensions, extension)
+        self._write()
+
     def _write(self) -> None:
         assert self.plan is not None
         values = {
@@ -78,14 +108,28 @@ class RunDirectory:
             "key": self.key,
             "plan": self.plan.to_json(),
             "replan": dataclasses.asdict(self.replan) if self.replan else None,
+            "extensions": [dataclasses.asdict(item) for item in self.extensions],
+            "made_from": self.made_from,
         }
         durable.write(self.file, json.dumps(values, indent=2, sort_keys=True) + "\n")
 
     @property
     def timeline(self) -> Timeline:
-        """Steps and progress as planned and re-planned so far."""
+        """Steps and progress as planned, re-planned and extended so far."""
         assert self.plan is not None
-        return Timeline(self.plan.pace.steps, self.replan)
+        return Timeline(self.plan.pace.steps, self.replan, self.extensions)
+
+
+def _moved(path: Path) -> str:
+    return f"the run before is kept as {move_aside(path).name}"
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """What differs between the parts of two keys, as far as they are known."""
+    reasons = setting_reasons(old.get("requested", {}), new.get("requested", {})) if old and new else []
+    before, after = old.get("inputs", {}), new.get("inputs", {})
+    reasons += [f"input {name} changed" for name in after if before and before.get(name) != after[name]]
+    return "; ".join(reasons) or "it is made from something else"
 
 
 def move_aside(path: Path) -> Path:

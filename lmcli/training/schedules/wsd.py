@@ -16,6 +16,11 @@ class Wsd:
     cooldown: Annotated[float, "share of the run, at its end, in which the rate falls", Gt(0), Le(1)] = 0.6
     final: Annotated[float, "last rate as a share of the peak", Ge(0), Le(1)] = 0.0
 
+    @property
+    def cooldown_start(self) -> float:
+        """The share of the run up to which the rate doesn't depend on how long the run is, once it has warmed up."""
+        return 1 - self.cooldown
+
     def multiplier(self, progress: float) -> float:
         """1 between warm-up and cooldown, then down to `final`; `progress` in [0, 1]."""
-        return warmed(progress, self.warmup) * falling(share_after(progress, 1 - self.cooldown), self.final)
+        return warmed(progress, self.warmup) * falling(share_after(progress, self.cooldown_start), self.final)

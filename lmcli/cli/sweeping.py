@@ -1,0 +1,63 @@
+"""Runs a sweep for the command line; its trials as a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lmcli.cli.session import Session, Shown
+
+if TYPE_CHECKING:
+    from lmcli.stages.sweep import Sweep, Trial
+
+
+def swept(session: Session, length: str, write: bool) -> Shown:
+    """The trials of this command line, trained as far as they are not yet; with --dry-run only what would be done."""
+    from lmcli.project.editing import set_values
+    from lmcli.stages import sweep as sweeps
+    from lmcli.stages.sweep_runs import run
+
+    project, given = session.project, session.given()
+    if session.dry_run:
+        return _planned(sweeps.plan(project, given, length))
+    with project.writing():
+        sweep = sweeps.plan(project, given, length)
+        run(project, sweep, session.console, force=session.force)
+        winner = sweeps.values_of(sweep.winner)
+        if write:
+            set_values(project.document.path, winner)
+    place = sweep.directory.relative_to(project.root).as_posix()
+    data = {**sweep.to_json(), "directory": place, "winner": {"number": sweep.winner.number, "settings": winner}}
+    flags = " ".join(f"--set {key}={value}" for key, value in sweep.winner.settings.items())
+    last = f"written into {project.document.path.name}" if write else f"train with it: lmcli train {flags}"
+    return Shown(data, [*_table(sweep), f"trials are in {place}", last])
+
+
+def _planned(sweep: Sweep) -> Shown:
+    from lmcli.units import duration
+
+    def amount(value: float) -> str:
+        return duration(value) if sweep.unit == "seconds" else f"{value:.0f} steps"
+
+    lines = [
+        f"round {number}: {item.trials} trials, {amount(item.amount)} each"
+        for number, item in enumerate(sweep.rounds, start=1)
+    ]
+    lines += [f"{trial.name}: {_settings(sweep, trial)}" for trial in sweep.trials]
+    return Shown(sweep.to_json(), lines)
+
+
+def _settings(sweep: Sweep, trial: Trial) -> str:
+    return ", ".join(f"{key} = {value}" for key, value in sweep.told_apart(trial).items())
+
+
+def _table(sweep: Sweep) -> list[str]:
+    from lmcli.tables import aligned
+
+    keys = list(sweep.told_apart(sweep.trials[0]))
+    rows = [["trial", *keys, "rounds", "steps", "seconds", "bits per byte"]]
+    for trial in sweep.ranked():
+        last: Any = trial.results[-1]
+        figure = "diverged" if last.bits_per_byte is None else f"{last.bits_per_byte:.4f}"
+        values = [trial.settings[key] for key in keys]
+        rows.append([trial.name, *values, str(len(trial.results)), f"{last.steps:,}", f"{last.seconds:.0f}", figure])
+    return aligned(rows, "<" + ">" * (len(rows[0]) - 1))

@@ -1,0 +1,104 @@
+"""The runs of a sweep: each trial up to where its round ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import replace
+
+from lmcli.errors import DivergedError, InputError
+from lmcli.progress import Progress
+from lmcli.project import durable
+from lmcli.project.lock import InputRecord
+from lmcli.project.project import Project
+from lmcli.project.runner import Runner
+from lmcli.project.settings import Given
+from lmcli.stages.graph import graph
+from lmcli.stages.sweep import TARGET, Result, Sweep, Trial, stretch
+from lmcli.stages.train import run_key
+from lmcli.training.config import PretrainConfig
+from lmcli.training.halving import Round, better
+
+
+def run(project: Project, sweep: Sweep, progress: Progress, *, force: bool = False) -> None:
+    """Train what is not trained yet. The caller holds `project.writing()`.
+
+    Raises ArtifactError when the tokens are stale, InputError without validation text, Stopped; the same call goes on.
+    """
+    Runner(project, graph(project, Given(environment=dict(os.environ))), progress).check_inputs(TARGET)
+    if force and sweep.directory.exists():
+        from lmcli.training.run import move_aside
+
+        move_aside(sweep.directory)
+        for trial in sweep.trials:
+            trial.results.clear()
+    durable.mkdir(sweep.directory)
+    for number, current in enumerate(sweep.rounds):
+        _round(project, sweep, number, current, progress)
+
+
+def _round(project: Project, sweep: Sweep, number: int, current: Round, progress: Progress) -> None:
+    standing = {
+        trial.number: trial.results[number - 1].score if number else ()
+        for trial in sweep.trials
+        if len(trial.results) >= number
+    }
+    chosen = [sweep.trials[place - 1] for place in better(standing, current.trials)]
+    for trial in chosen:
+        if len(trial.results) > number:
+            continue
+        trial.results.append(_result(project, sweep, trial, number, progress))
+        durable.write(sweep.directory / "sweep.json", json.dumps(sweep.to_json(), indent=2) + "\n")
+        shown = ", ".join(f"{key} = {value}" for key, value in sweep.told_apart(trial).items())
+        progress.say(f"round {number + 1} of {len(sweep.rounds)}, {trial.name} ({shown}): {told(trial.results[-1])}")
+
+
+def told(result: Result) -> str:
+    """A result in a few words."""
+    if result.bits_per_byte is None:
+        return "diverged"
+    return f"{result.bits_per_byte:.4f} bits per byte after {result.steps} steps, {result.seconds:.0f} s"
+
+
+def _result(project: Project, sweep: Sweep, trial: Trial, number: int, progress: Progress) -> Result:
+    """Train a trial up to where this round ends; one that has stopped early or diverged stays as it is."""
+    from lmcli.training.origin import Origin
+    from lmcli.training.pretrain import pretrain
+
+    if trial.results and trial.results[-1].ending != "steps":
+        return trial.results[-1]
+    train, extend = _length(sweep, trial, number)
+    entries = project.manifest().entries
+    records = {name: InputRecord(entries[name].digest, name) for name in ("tokens", "tokenizer")}
+    requested = {**trial.stage.requested, "train": {**trial.stage.requested["train"], "length": train.length}}
+    key = run_key(replace(trial.stage, requested=requested), records)
+    tokens = project.directory(entries["tokens"])
+    directory, started = sweep.directory / trial.name, time.monotonic()
+    origin = Origin(made_from={"requested": requested}, extend=extend)
+    try:
+        outcome = pretrain(tokens, trial.model, train, directory, key, progress, started, origin=origin)
+    except DivergedError as error:
+        progress.warn(error.message)
+        return Result(steps=0, seconds=0.0, loss=None, bits_per_byte=None, ending="diverged")
+    if outcome.best is None:
+        raise InputError("a sweep compares by validation text, and the tokens have none", "see [tokens] split")
+    return Result(
+        steps=outcome.steps,
+        seconds=outcome.elapsed,
+        loss=outcome.best.loss,
+        bits_per_byte=outcome.best.bits_per_byte,
+        ending=outcome.ending,
+    )
+
+
+def _length(sweep: Sweep, trial: Trial, number: int) -> tuple[PretrainConfig, str]:
+    """The settings of a trial for a round, and its extension: it goes on from before its cooldown where it has one."""
+    first, now = (_text(sweep.rounds[place].total, sweep.unit) for place in (0, number))
+    if number and stretch(trial):
+        return replace(trial.train, length=first), now
+    return replace(trial.train, length=now), ""
+
+
+def _text(amount: float, unit: str) -> str:
+    return f"{amount:.1f}s" if unit == "seconds" else f"{max(1, round(amount))} steps"

@@ -1,0 +1,21 @@
+"""Where a run comes from, apart from its data and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """`made_from` ({"requested": settings, "inputs": digests}) is what the run's key stands for."""
+
+    made_from: Mapping[str, Any] | None = None
+    extend: str = ""
+    """A later end than the settings' length, as `train.extend` has it; "" for none."""
+    model: str | None = None
+    """Digest of the model that the run has made so far, for an extension's lineage."""
+    base: Path | None = None
+    """Directory of the model that is trained further; None trains a new one."""

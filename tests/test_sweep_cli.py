@@ -1,0 +1,159 @@
+"""`lmcli sweep`, as a person calls it in a project."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lmcli.errors import Stopped
+from lmcli.training import pretrain as pretraining
+from tests.conftest import Lmcli
+from tests.projects import command, digests, lock, tree
+
+LINE = (
+    *("sweep", "--steps", 48, "--set", "train.optimizer.lr=1e-5,0.01", "--set", "model.depth=1,2"),
+    *("--set", "model.width=32", "--set", "model.context=32", "--set", "train.batch_tokens=256"),
+    *("--set", "train.eval_every=3"),
+)
+
+
+def figures(document: Any) -> list[Any]:
+    """What a sweep came to, without the time that it took."""
+    found = []
+    for trial in document["trials"]:
+        results = [{key: value for key, value in result.items() if key != "seconds"} for result in trial["results"]]
+        found.append((trial["settings"], results))
+    return found
+
+
+def calls_of_pretrain(monkeypatch: pytest.MonkeyPatch, stop_at: int = 0) -> list[Path]:
+    """The run directories that are trained in; the call with this number is stopped by a signal."""
+    called: list[Path] = []
+    real = pretraining.pretrain
+
+    def pretrain(tokens: Path, model: Any, config: Any, directory: Path, *rest: Any, **more: Any) -> Any:
+        called.append(directory)
+        if len(called) == stop_at:
+            raise Stopped(signal.SIGTERM)
+        return real(tokens, model, config, directory, *rest, **more)
+
+    monkeypatch.setattr(pretraining, "pretrain", pretrain)
+    return called
+
+
+def test_the_better_half_goes_on_and_artifacts_stay(lmcli: Lmcli, trained: Path) -> None:
+    before = lock(trained)
+    ran = lmcli(*LINE, "--json")
+    assert ran.code == 0, ran.err
+    found = ran.json
+    assert [round_["trials"] for round_ in found["rounds"]] == [4, 2]
+    assert [len(trial["results"]) for trial in found["trials"]] == [1, 1, 2, 2]
+    first, second = found["trials"][2]["results"]
+    assert (first["steps"], second["steps"]) == (6, 14)
+    assert second["bits_per_byte"] < first["bits_per_byte"]
+    best = min(found["trials"][2:], key=lambda trial: trial["results"][-1]["bits_per_byte"])
+    assert found["winner"]["number"] == best["number"]
+    assert found["winner"]["settings"]["train.optimizer.lr"] == 0.01
+    assert (trained / found["directory"] / "trial-03" / "metrics.jsonl").exists()
+    assert lock(trained) == before
+    assert "nothing to do" in lmcli("run").out
+
+
+def test_the_table_shows_what_differs_best_first(lmcli: Lmcli, trained: Path) -> None:
+    out = lmcli(*LINE).out.splitlines()
+    assert out[0].split()[:6] == ["trial", "train.optimizer.lr", "model.depth", "rounds", "steps", "seconds"]
+    assert [line.split()[1] for line in out[1:5]] == ["0.01", "0.01", "1e-5", "1e-5"]
+    assert out[-1].startswith("train with it: lmcli train --set train.optimizer.lr=0.01 --set model.depth=")
+
+
+def test_a_sweep_that_was_stopped_goes_on_and_repeats_nothing(
+    lmcli: Lmcli, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = shutil.copytree(trained, tmp_path / "other")
+    assert command(other, *LINE) == 0
+    with monkeypatch.context() as patch:
+        calls_of_pretrain(patch, stop_at=6)
+        assert lmcli(*LINE).code == 143
+    with monkeypatch.context() as patch:
+        called = calls_of_pretrain(patch)
+        ran = lmcli(*LINE, "--json")
+        assert ran.code == 0, ran.err
+        assert [path.name for path in called] == ["trial-04"]
+        assert lmcli(*LINE, "--json").json == ran.json
+        assert len(called) == 1, "a finished sweep is only shown"
+    (whole,) = (json.loads(path.read_text()) for path in other.glob("runs/sweep-*/sweep.json"))
+    assert figures(ran.json) == figures(whole)
+    (directory,) = trained.glob("runs/sweep-*")
+    assert lmcli(*LINE, "--force").code == 0
+    assert {path.name for path in trained.glob("runs/sweep-*")} == {directory.name, f"{directory.name}.1"}
+
+
+def test_the_winner_is_written_into_lmcli_toml(lmcli: Lmcli, trained: Path) -> None:
+    ran = lmcli(*LINE, "--json", "--write")
+    assert ran.code == 0, ran.err
+    text = (trained / "lmcli.toml").read_text()
+    assert "# What this project makes." in text
+    assert lmcli("train", "--dry-run").code == 0
+    shown = {row["table"] + "." + row["key"]: row for row in lmcli("config", "show", "--json").json["settings"]}
+    assert shown["model.depth"]["value"] == ran.json["winner"]["settings"]["model.depth"]
+    assert shown["train.optimizer"]["value"]["lr"] == 0.01
+    assert shown["model.width"]["origin"].startswith("lmcli.toml:")
+
+
+def test_a_trial_that_diverges_is_the_last(lmcli: Lmcli, trained: Path) -> None:
+    line = [str(item).replace("lr=1e-5,0.01", "lr=0.01,1e30") for item in LINE]
+    ran = lmcli(*line, "--json", "--set", "train.optimizer=adamw")
+    assert ran.code == 0, ran.err
+    assert "diverged" in ran.err
+    assert ran.json["winner"]["settings"]["train.optimizer.lr"] == 0.01
+    assert [trial["results"][0]["bits_per_byte"] is None for trial in ran.json["trials"]] == [False, False, True, True]
+
+
+def test_a_schedule_without_a_cooldown_trains_anew_in_each_round(lmcli: Lmcli, trained: Path) -> None:
+    ran = lmcli(*LINE, "--json", "--set", "train.schedule=cosine")
+    assert ran.code == 0, ran.err
+    assert [result["steps"] for result in ran.json["trials"][2]["results"]] == [6, 12]
+
+
+def test_dry_run_says_what_would_be_done(lmcli: Lmcli, trained: Path) -> None:
+    before = tree(trained)
+    ran = lmcli(*LINE, "--dry-run")
+    assert ran.code == 0
+    assert "round 1: 4 trials, 6 steps each" in ran.out
+    assert "trial-03: train.optimizer.lr = 0.01, model.depth = 1" in ran.out
+    assert tree(trained) == before
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        (("sweep", "--steps", 10), 2, "needs settings and a budget"),
+        (("sweep", "--set", "train.seed=1,2"), 2, "needs settings and a budget"),
+        (("sweep", "--steps", 10, "--set", "train.sed=1,2"), 3, "did you mean seed?"),
+        (("sweep", "--steps", 10, "--set", "train.seed=1,x"), 3, "train.seed"),
+        (("sweep", "--steps", 10, "--set", "train.seed="), 3, "no value"),
+        (("sweep", "--steps", 10, "--set", "train.seed=1", "--set", "train.seed=2"), 3, "given twice"),
+        (("sweep", "--steps", 10, "--set", "train.extend=2x,3x"), 3, "a sweep trains new models"),
+    ],
+)
+def test_what_can_not_be_swept_is_refused(
+    lmcli: Lmcli, trained: Path, line: tuple[object, ...], code: int, said: str
+) -> None:
+    ran = lmcli(*line)
+    assert ran.code == code, ran.err
+    assert said in ran.err
+    assert not list(trained.glob("runs/sweep-*"))
+
+
+def test_stale_tokens_stop_a_sweep(lmcli: Lmcli, trained: Path) -> None:
+    (trained / "corpus" / "0.txt").write_text("other text\n" * 100)
+    before = digests(trained)
+    ran = lmcli(*LINE)
+    assert ran.code == 4
+    assert "tokens is stale" in ran.err
+    assert digests(trained) == before
