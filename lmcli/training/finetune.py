@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -31,6 +32,7 @@ from lmcli.training.plan import Batching, Plan
 from lmcli.training.rows_planner import Base, Rows, plan_finetuning
 from lmcli.training.run import RunDirectory
 from lmcli.training.schedules.shape import Scaled
+from lmcli.training.shortage import Demand, demand
 from lmcli.training.sources import RowSource
 from lmcli.training.speed import Speed, measure
 from lmcli.training.step import Stepper
@@ -75,7 +77,10 @@ def finetune(
         progress.say(f"{plan.pace.steps} steps of {plan.batching.rows} rows, {plan.epochs:.1f} passes over the rows")
         run.begin(plan)
     assert run.plan is not None
-    state = train(run, bench.ingredients(run.plan, probes), progress, clock)
+    needed = bench.demand(run.plan.batching)
+    needed.check()
+    with needed.guarded():
+        state = train(run, bench.ingredients(run.plan, probes), progress, clock)
     return Finetuned(outcome_of(run, base, state), bench.train_fitting, bench.validation_fitting)
 
 
@@ -128,6 +133,11 @@ class _Bench:
             **{name: getattr(shape, name) for name in names},
         )
         return Base(dials, shape.vocab_size, sum(parameter.numel() for parameter in self._model.parameters()))
+
+    def demand(self, batching: Batching) -> Demand:
+        """The memory that training takes; rows are as long as the longest."""
+        base = dataclasses.replace(self.base.dials, context=self.rows.longest)
+        return demand(base, self.base.vocab_size, batching.rows, batching.micro_rows, self._config, self.compute)
 
     def speed(self, batching: Batching, seconds: float) -> Speed:
         """What a trained token costs; measured on a copy."""

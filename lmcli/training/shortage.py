@@ -52,7 +52,7 @@ class Demand:
         """Raises MachineError when this is more than what is free, with something that would fit."""
         free = free_bytes(self.device)
         if self.memory.total > free:
-            raise MachineError(f"{self._needs()} and {free / 2**30:.2f} GiB are free", self._hint(free))
+            raise MachineError(f"{self._needs()} and {free / 2**30:.2f} GiB are free", self.advice(free))
 
     @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:
@@ -63,22 +63,23 @@ class Demand:
             if not is_shortage(error):
                 raise
             free = free_bytes(self.device)
-            hint = f"{self._hint(min(free, self.memory.total))}; the last checkpoint is as it was"
+            hint = f"{self.advice(min(free, self.memory.total))}; the last checkpoint is as it was"
             raise MachineError(f"out of memory: {self._needs()}", hint) from error
 
     def _needs(self) -> str:
         return f"training needs about {self.memory.total / 2**30:.2f} GiB of memory"
 
-    def _hint(self, free: int) -> str:
+    def advice(self, free: int) -> str:
+        """What to do where only `free` bytes are."""
         close = "close other programs"
         rows = memory.largest_micro_batch(
             self.shape, free, at_most=self.micro_rows, dtype=self.dtype, optimizer=self.optimizer
         )
         if rows:
-            return f"{close}, or --set train.micro_batch={rows}, with the same batch in more parts"
+            return f"{close}, or set micro_batch to {rows}: the same batch in more parts"
         smaller = self._smaller_shape(free)
         if smaller:
-            return f"{close}, or a smaller model: --width {smaller.width} --depth {smaller.depth}"
+            return f"{close}, or take a smaller model: {smaller.depth} blocks of width {smaller.width} would fit"
         return f"{close}, or take a shorter context or a smaller vocabulary"
 
     def _smaller_shape(self, free: int) -> Shape | None:
