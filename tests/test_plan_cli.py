@@ -55,7 +55,7 @@ def test_time_is_operations_by_speed(folder: Path, lmcli: Lmcli) -> None:
 
 
 def test_too_little_memory_is_said_with_what_would_fit(folder: Path, lmcli: Lmcli) -> None:
-    line = ("plan", *ELSEWHERE, "--steps", 100, "--width", 768, "--depth", 12)
+    line = ("plan", *ELSEWHERE, "--steps", 100, "--width", 768, "--depth", 12, "--batch-tokens", 8192)
     assert lmcli(*line, "--memory", 64, "--json").json["fits"] is True
     done = lmcli(*line, "--memory", 3)
     assert done.code == 0

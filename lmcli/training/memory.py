@@ -33,10 +33,10 @@ class Factors:
 
 
 FACTORS = {
-    "float32": Factors(working=0, gradient=4, width=60, ffn=16, score=0, logit=12, head=4),
-    "bfloat16": Factors(working=2, gradient=4, width=60, ffn=10, score=0, logit=12, head=6),
+    "float32": Factors(working=0, gradient=4, width=110, ffn=16.2, score=0, logit=33.7, head=0),
+    "bfloat16": Factors(working=2, gradient=4, width=91.9, ffn=9.43, score=0, logit=32.6, head=6.11),
 }
-BASE = 40e6
+BASE = 113e6
 """Bytes that any step takes: code that is loaded with the first one, and what the allocator keeps."""
 LOGITS_AT_ONCE = 2**21
 """As the loss cuts them (`objectives/cross_entropy.py`)."""
@@ -52,7 +52,7 @@ class OptimizerFactors:
     update: float = 0.0
 
 
-OPTIMIZERS = {"adamw": OptimizerFactors(8, 8), "muon": OptimizerFactors(4, 8, 16)}
+OPTIMIZERS = {"adamw": OptimizerFactors(8, 8), "muon": OptimizerFactors(4, 8, 31.7)}
 ANY_OPTIMIZER = OptimizerFactors(8, 8)
 
 
