@@ -46,20 +46,16 @@ def _shape(plan: Plan, corpus: Corpus, model: ModelConfig) -> Reason:
     seen = plan.pace.steps * plan.batching.tokens
     weights = matmul_parameters(shape)
     here = f"{seen / weights:.2g} tokens for each of its {weights / 1e6:.2g} M weights in matrix products"
-    if seen < ladder.TOKENS_PER_WEIGHT * weights:
-        return Reason("shape", choice, f"the smallest one; it sees {here}, fewer than {ladder.TOKENS_PER_WEIGHT:g}")
-    rule = f"the largest that sees {ladder.TOKENS_PER_WEIGHT:g} tokens or more for each weight; it sees {here}"
-    return Reason("shape", choice, rule + _next(plan, corpus, model, shape))
+    shapes = list(ladder.choices(model, plan.vocab_size, shape.context, shape.tie_embeddings).values())
+    if seen < ladder.TOKENS_PER_WEIGHT * weights and shape == shapes[0]:
+        return Reason("shape", choice, f"the smallest in the list; it sees {here}, fewer than any should")
+    rule = f"the largest that was to see {ladder.TOKENS_PER_WEIGHT:g} tokens or more for each weight; it sees {here}"
+    larger = [other for other in shapes if matmul_parameters(other) > weights]
+    return Reason("shape", choice, rule + _next(plan, corpus, shape, larger))
 
 
-def _next(plan: Plan, corpus: Corpus, model: ModelConfig, shape: Shape) -> str:
+def _next(plan: Plan, corpus: Corpus, shape: Shape, larger: list[Shape]) -> str:
     """What kept the next larger shape from being taken."""
-    tie = shape.tie_embeddings
-    larger = [
-        other
-        for other in ladder.choices(model, plan.vocab_size, shape.context, tie).values()
-        if matmul_parameters(other) > matmul_parameters(shape)
-    ]
     if not larger:
         return "; there is no larger one in the list"
     other = larger[0]
