@@ -3,9 +3,9 @@
     python benchmarks/plan_grid.py tinyshakespeare.txt:char train.en:bpe --budget 2m --seeds 0
     python benchmarks/plan_grid.py tinyshakespeare.txt:char --budget 10m --neighbours
 
-Each corpus is FILE:KIND, with the kind of its tokenizer. All runs are `lmcli train --budget`; those of the grid set width
-and depth and leave the rest to the planner. Prints bits per byte of the held-out text, the median over the seeds, and
-how far the planner's choice is from the best.
+Each corpus is FILE:KIND, with the kind of its tokenizer. All runs are `lmcli train --budget`; those of the grid set
+width and depth and leave the rest to the planner. Prints bits per byte of the held-out text, the median over the seeds,
+and how far the planner's choice is from the best.
 """
 
 from __future__ import annotations
