@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 
 @dataclass(frozen=True)
@@ -20,14 +21,19 @@ class Measured:
     memory: float
 
 
-def measured(command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> Measured:
-    """Run a command in a folder. What it prints is thrown away, unless it fails."""
+def measured(
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    stdout: IO[str] | None = None,
+) -> Measured:
+    """Run a command in a folder. What it prints is thrown away, or written into `stdout`."""
     start = time.perf_counter()
     with subprocess.Popen(
         command,
         cwd=folder,
         env={**os.environ, **(environment or {})},
-        stdout=subprocess.DEVNULL,
+        stdout=stdout or subprocess.DEVNULL,
     ) as process:
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -16,6 +16,7 @@ COMMANDS = {
     "init": ("lmcli.cli.init:init", "Make a project in a folder; what is in it already is kept."),
     "clean": ("lmcli.cli.clean:clean", "Text in many formats -> clean, deduplicated documents."),
     "tokenize": ("lmcli.cli.tokenize:tokenize", "Train the tokenizer and encode the corpus."),
+    "plan": ("lmcli.cli.plan:plan", "What train would do and why: size, time, memory, expected quality."),
     "train": ("lmcli.cli.train:train", "Pretrain a model on the tokens."),
     "sweep": ("lmcli.cli.sweep:sweep", "Find the best of several settings for training."),
     "finetune": ("lmcli.cli.finetune:finetune", "Train a model further on prompt and completion pairs."),

@@ -55,6 +55,10 @@ class Console:
         if not self.quiet:
             self._line(message)
 
+    def detail(self, message: str) -> None:
+        if self.verbose and not self.quiet:
+            self._line(message)
+
     def warn(self, message: str) -> None:
         self._line(f"warning: {message}")
 

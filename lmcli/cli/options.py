@@ -25,23 +25,29 @@ SHARED: dict[str, Any] = {
     "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks.")],
     "verbose": Annotated[bool, typer.Option("--verbose", "-v", help="More remarks.")],
 }
-WRITERS: dict[str, Any] = {
+SETTINGS: dict[str, Any] = {
     "sets": Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting, as in train.optimizer.lr=0.01.")
     ],
+}
+WRITERS: dict[str, Any] = {
+    **SETTINGS,
     "dry_run": Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")],
     "force": Annotated[bool, typer.Option("--force", help="Make it again even when it is fresh.")],
 }
 _DEFAULTS = {"folder": Path(), "sets": None}
 
 
-def command(*, writes: bool = False, **sections: type) -> Callable[[Command], Callable[..., None]]:
+def command(
+    *, writes: bool = False, settings: bool = False, **sections: type
+) -> Callable[[Command], Callable[..., None]]:
     """Turn `function(session, ...) -> Shown` into a typer command.
 
     `sections` maps a table of lmcli.toml to the dataclass whose marked fields become options; their values arrive in
-    `session.flags` under dotted keys. The function's own parameters stay as they are.
+    `session.flags` under dotted keys. The function's own parameters stay as they are. Commands that write also get
+    --set, --dry-run and --force; `settings` gives --set alone.
     """
-    shared = {**SHARED, **(WRITERS if writes else {})}
+    shared = {**SHARED, **(WRITERS if writes else SETTINGS if settings else {})}
 
     def wrap(function: Command) -> Callable[..., None]:
         own = _own(function)

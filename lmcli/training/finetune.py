@@ -32,6 +32,7 @@ from lmcli.training.plan import Batching, Plan
 from lmcli.training.rows_planner import Base, Rows, plan_finetuning
 from lmcli.training.run import RunDirectory
 from lmcli.training.schedules.shape import Scaled
+from lmcli.training.shortage import Demand, demand
 from lmcli.training.sources import RowSource
 from lmcli.training.speed import Speed, measure
 from lmcli.training.step import Stepper
@@ -79,7 +80,9 @@ def finetune(
         progress.say(f"{plan.pace.steps} steps of {plan.batching.rows} rows, {plan.epochs:.1f} passes over the rows")
         run.begin(plan)
     assert run.plan is not None
-    with tracking(config.trackers, run, progress) as on_row:
+    needed = bench.demand(run.plan.batching)
+    needed.check()
+    with tracking(config.trackers, run, progress) as on_row, needed.guarded():
         state = train(run, replace(bench.ingredients(run.plan, probes), on_row=on_row), progress, clock)
     return Finetuned(outcome_of(run, base, state), bench.train_fitting, bench.validation_fitting)
 
@@ -133,6 +136,11 @@ class _Bench:
             **{name: getattr(shape, name) for name in names},
         )
         return Base(dials, shape.vocab_size, sum(parameter.numel() for parameter in self._model.parameters()))
+
+    def demand(self, batching: Batching) -> Demand:
+        """The memory that training takes; rows are as long as the longest."""
+        base = replace(self.base.dials, context=self.rows.longest)
+        return demand(base, self.base.vocab_size, batching.rows, batching.micro_rows, self._config, self.compute)
 
     def speed(self, batching: Batching, seconds: float) -> Speed:
         """What a trained token costs; measured on a copy."""

@@ -27,7 +27,9 @@ from lmcli.training.origin import Origin
 from lmcli.training.outcome import BYTES_PER_WEIGHT, Outcome, compute_of, outcome_of
 from lmcli.training.plan import Plan
 from lmcli.training.planner import Corpus, plan_pretraining
+from lmcli.training.reasons import reasons
 from lmcli.training.run import RunDirectory
+from lmcli.training.shortage import Demand, demand
 from lmcli.training.sources import WindowSource
 from lmcli.training.speed import Speed, measure
 from lmcli.training.step import Stepper
@@ -53,7 +55,8 @@ def pretrain(
 
     `started` is the instant (`time.monotonic()`) at which the command began; a time budget counts from it.
     `key` doesn't depend on `origin.extend`: an extension goes on in the directory of the run that it extends.
-    Raises InputError for a corpus that is too small, DivergedError, Stopped, and ArtifactError for damaged files.
+    Raises InputError for a corpus that is too small, MachineError for too little memory, DivergedError, Stopped, and
+    ArtifactError for damaged files.
     """
     clock = Clock(started)
     run = RunDirectory(directory, key, origin.made_from)
@@ -63,14 +66,18 @@ def pretrain(
     if run.plan is None:
         plan = bench.plan(clock, progress)
         check_space(directory, plan.parameters * BYTES_PER_WEIGHT)
+        for reason in reasons(plan, bench.corpus, model, config):
+            progress.detail(str(reason))
         run.begin(plan)
     assert run.plan is not None
+    needed = bench.demand(run.plan.model, run.plan.batching.rows, run.plan.batching.micro_rows)
+    needed.check()
     trained, parts = bench.ingredients(run.plan, probes)
     if origin.extend:
         parts = replace(parts, extend=extension.asker(origin.extend, run, config.schedule))
     if parts.validate is None:
         progress.warn("there is no validation text: nothing tells when the model stops getting better")
-    with tracking(config.trackers, run, progress) as on_row:
+    with tracking(config.trackers, run, progress) as on_row, needed.guarded():
         state = train(run, replace(parts, on_row=on_row), progress, clock)
     return outcome_of(run, trained, state)
 
@@ -108,9 +115,14 @@ class _Bench:
 
     def speed(self, model: ModelConfig, layout: Layout, seconds: float) -> Speed:
         """What a token costs with this shape and layout; the trained weights are thrown away."""
+        self.demand(model, layout.rows, layout.micro_rows).check()
         stepper = Stepper.of(self._model(model), self._objective, self._config, self.compute)
         batches = self._source(layout.context, layout.rows, layout.micro_rows)(1)
         return measure(stepper, self._objective, batches, seconds)
+
+    def demand(self, model: ModelConfig, rows: int, micro_rows: int) -> Demand:
+        """The memory that training takes."""
+        return demand(model, self._train.vocab_size, rows, micro_rows, self._config, self.compute)
 
     def ingredients(self, plan: Plan, probes: Sequence[Probe]) -> tuple[Decoder, Ingredients]:
         """A fresh model and all that the loop needs to train it."""

@@ -1,0 +1,75 @@
+"""What `train` would do, found out without training: for the project's tokens, or for a corpus of a given size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lmcli.errors import ArtifactError, UsageError
+from lmcli.models.config import ModelConfig
+from lmcli.models.device import resolve_compute, use_threads
+from lmcli.project import document, settings
+from lmcli.project.document import Document
+from lmcli.project.project import Project
+from lmcli.project.settings import Given
+from lmcli.tokens.shards import TokenStream
+from lmcli.tokens.tokenizer import Tokenizer
+from lmcli.training.config import TrainConfig
+from lmcli.training.expectation import ENGLISH, SAMPLE, Text, bytes_per_token, compressed_bits
+from lmcli.training.forecast import Forecast, forecast
+from lmcli.training.machine import assumed, on_random_tokens
+from lmcli.training.planner import Corpus
+
+TABLES = {"model": ModelConfig, "train": TrainConfig}
+NO_TOKENS = "run `lmcli tokenize` first, or give --tokens and --vocab"
+
+
+@dataclass(frozen=True)
+class Assumed:
+    """What a person gives instead of what is here: training tokens and vocabulary, GFLOP/s."""
+
+    tokens: int | None = None
+    vocab: int | None = None
+    speed: float | None = None
+
+
+def planned(project: Project | None, given: Given, assume: Assumed, elapsed: Callable[[], float]) -> Forecast:
+    """The forecast of `lmcli train` with these settings. `elapsed` is the time since the command began.
+
+    Raises UsageError for half a corpus, ArtifactError where there are neither tokens nor numbers, and InputError.
+    """
+    found = settings.resolve(TABLES, project.document if project else Document(Path(document.NAME)), given)
+    model, config = found.sections["model"], found.sections["train"]
+    corpus, text = _given_corpus(assume) or _corpus(project)
+    compute = resolve_compute(config)
+    use_threads(compute)
+    if assume.speed:
+        measure, elapsed = assumed(assume.speed * 1e9, corpus.vocab_size), lambda: 0.0
+    else:
+        measure = on_random_tokens(corpus.vocab_size, config, compute)
+    return forecast(corpus, text, model, config, compute, elapsed, measure)
+
+
+def _given_corpus(assume: Assumed) -> tuple[Corpus, Text] | None:
+    """A corpus of English of that size, a tenth of it held out."""
+    if (assume.tokens is None) != (assume.vocab is None):
+        raise UsageError("--tokens and --vocab go together", "give both, or neither for the project's own tokens")
+    if assume.tokens is None or assume.vocab is None:
+        return None
+    size = round(assume.tokens * bytes_per_token(assume.vocab))
+    return Corpus(assume.tokens, assume.tokens // 9, assume.vocab), Text(assume.tokens, size, assume.vocab, ENGLISH)
+
+
+def _corpus(project: Project | None) -> tuple[Corpus, Text]:
+    """The tokens of the project, and how well a sample of its text compresses."""
+    entries = project.manifest().entries if project else {}
+    if project is None or not {"tokens", "tokenizer"} <= entries.keys():
+        raise ArtifactError("there are no tokens to plan for", NO_TOKENS)
+    tokens = project.directory(entries["tokens"])
+    train, validation = (TokenStream.open(tokens, side) for side in ("train", "validation"))
+    corpus = Corpus(len(train), len(validation), train.vocab_size)
+    tokenizer = Tokenizer.load(project.directory(entries["tokenizer"]))
+    sample = tokenizer.decode(train.take(0, min(len(train), SAMPLE)).tolist()) if len(train) else ""
+    bits = compressed_bits(sample.encode()[:SAMPLE])
+    return corpus, Text(max(1, len(train)), max(1, train.text_bytes), train.vocab_size, bits)

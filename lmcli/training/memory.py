@@ -1,0 +1,127 @@
+"""What a training step holds at its peak: arithmetic over the shape, with a small table of measured factors.
+
+A step has three moments at which it may hold the most: the end of the forward pass, when all activations are there; the
+end of the backward pass, when all gradients are; and the optimizer's update with its temporary copies. What stays from
+step to step comes on top of each. `benchmarks/memory_fit.py` measures the factors anew and prints them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lmcli.models.shape import Shape, block_matmul_parameters, matmul_parameters, parameters
+
+
+@dataclass(frozen=True, kw_only=True)
+class Factors:
+    """Bytes, for one precision of matrix products."""
+
+    working: float
+    """For each weight in matrix products: its copy in that precision, kept through a step."""
+    gradient: float
+    """For each trained number."""
+    width: float
+    """For each token, block and channel of the hidden state."""
+    ffn: float
+    """For each token, block and channel of the feed-forward layer."""
+    score: float
+    """For each token, block, head and position that it looks at."""
+    logit: float
+    """For each logit that the loss holds at once."""
+    head: float
+    """For each weight of the output layer, while the loss is computed."""
+
+
+FACTORS = {
+    "float32": Factors(working=0, gradient=4, width=110, ffn=16.2, score=0, logit=33.7, head=0),
+    "bfloat16": Factors(working=2, gradient=4, width=91.9, ffn=9.43, score=0, logit=32.6, head=6.11),
+}
+BASE = 113e6
+"""Bytes that any step takes: code that is loaded with the first one, and what the allocator keeps."""
+LOGITS_AT_ONCE = 2**21
+"""As the loss cuts them (`objectives/cross_entropy.py`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerFactors:
+    """Bytes of state for each weight of a hidden matrix and for each other number; bytes of temporary copies for each
+    weight of the largest stack of equal matrices."""
+
+    matrix: float
+    other: float
+    update: float = 0.0
+
+
+OPTIMIZERS = {"adamw": OptimizerFactors(8, 8), "muon": OptimizerFactors(4, 8, 31.7)}
+ANY_OPTIMIZER = OptimizerFactors(8, 8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """Bytes of a run at its peak, beside the program with its libraries. Not all parts are held at one time."""
+
+    weights: int
+    """With the working copy."""
+    optimizer: int
+    kept: int
+    """The best weights so far, until they are saved."""
+    gradients: int
+    activations: int
+    head: int
+    """Logits and the gradient of the output layer."""
+    update: int
+    """The optimizer's temporary copies."""
+    accumulates: bool
+    """A step has several micro-batches, so that gradients are there beside the activations."""
+
+    @property
+    def step(self) -> int:
+        """The most that a step holds."""
+        forward = self.activations + self.head + (self.gradients if self.accumulates else 0)
+        most = max(forward, self.gradients + max(self.head, self.update))
+        return round(BASE) + self.weights + self.optimizer + most
+
+    @property
+    def total(self) -> int:
+        return self.step + self.kept
+
+
+def estimated(
+    shape: Shape, *, micro_rows: int, accumulates: bool, dtype: str, optimizer: str, keeps_best: bool = True
+) -> Memory:
+    """The memory of training `shape` with `micro_rows` rows of its context at once, by an optimizer of that name."""
+    factors = FACTORS[dtype]
+    rule = OPTIMIZERS.get(optimizer, ANY_OPTIMIZER)
+    numbers, matrices = parameters(shape), shape.depth * block_matmul_parameters(shape)
+    tokens = micro_rows * shape.context
+    return Memory(
+        weights=round(4 * numbers + factors.working * matmul_parameters(shape)),
+        optimizer=round(rule.matrix * matrices + rule.other * (numbers - matrices)),
+        kept=4 * numbers if keeps_best else 0,
+        gradients=round(factors.gradient * numbers),
+        activations=round(tokens * shape.depth * _block_bytes(shape, factors)),
+        head=_head_bytes(shape, tokens, factors),
+        update=round(rule.update * shape.depth * 2 * shape.width * shape.ffn),
+        accumulates=accumulates,
+    )
+
+
+def _block_bytes(shape: Shape, factors: Factors) -> float:
+    """Activations of one block for one token."""
+    return factors.width * shape.width + factors.ffn * shape.ffn + factors.score * shape.heads * shape.context
+
+
+def _head_bytes(shape: Shape, tokens: int, factors: Factors) -> int:
+    logits = min(tokens * shape.vocab_size, max(LOGITS_AT_ONCE, 64 * shape.vocab_size))
+    return round(factors.logit * logits + factors.head * shape.vocab_size * shape.width)
+
+
+def largest_micro_batch(shape: Shape, free: int, *, at_most: int, dtype: str, optimizer: str) -> int:
+    """The most rows at once, below `at_most`, with which training fits into `free` bytes; 0 when not even one does."""
+    fitting = 0
+    for rows in range(1, at_most):
+        asked = estimated(shape, micro_rows=rows, accumulates=True, dtype=dtype, optimizer=optimizer)
+        if asked.total > free:
+            break
+        fitting = rows
+    return fitting

@@ -1,0 +1,126 @@
+"""Why a plan is what it is: for each thing that was chosen, the rule that chose it, with its numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lmcli.models.config import ModelConfig
+from lmcli.models.shape import Shape, flops_per_token, matmul_parameters, resolved_shape
+from lmcli.training import ladder, layout
+from lmcli.training.config import TrainConfig
+from lmcli.training.length import parse_length
+from lmcli.training.plan import Plan
+from lmcli.training.planner import MOST_EPOCHS, Corpus
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """`what` was chosen, and why."""
+
+    what: str
+    choice: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.choice}: {self.why}"
+
+
+def reasons(plan: Plan, corpus: Corpus, model: ModelConfig, train: TrainConfig) -> list[Reason]:
+    """The reasons of a plan that was made from `corpus` and the settings `model` and `train`."""
+    return [
+        _shape(plan, corpus, model),
+        _context(plan, corpus, model),
+        _head(plan, corpus, model),
+        _dropout(plan, model),
+        _batch(plan, train),
+        _micro_batch(plan, train),
+        _steps(plan, train),
+    ]
+
+
+def _shape(plan: Plan, corpus: Corpus, model: ModelConfig) -> Reason:
+    shape = resolved_shape(plan.model, plan.vocab_size)
+    choice = f"{shape.depth} blocks of width {shape.width}"
+    if model.width != "auto" and model.depth != "auto":
+        return Reason("shape", choice, "as set")
+    seen = plan.pace.steps * plan.batching.tokens
+    weights = matmul_parameters(shape)
+    here = f"{seen / weights:.2g} tokens for each of its {weights / 1e6:.2g} M weights in matrix products"
+    shapes = list(ladder.choices(model, plan.vocab_size, shape.context, shape.tie_embeddings).values())
+    if seen < ladder.TOKENS_PER_WEIGHT * weights and shape == shapes[0]:
+        return Reason("shape", choice, f"the smallest in the list; it sees {here}, fewer than any should")
+    rule = f"the largest that was to see {ladder.TOKENS_PER_WEIGHT:g} tokens or more for each weight; it sees {here}"
+    larger = [other for other in shapes if matmul_parameters(other) > weights]
+    return Reason("shape", choice, rule + _next(plan, corpus, shape, larger))
+
+
+def _next(plan: Plan, corpus: Corpus, shape: Shape, larger: list[Shape]) -> str:
+    """What kept the next larger shape from being taken."""
+    if not larger:
+        return "; there is no larger one in the list"
+    other = larger[0]
+    weights, name = matmul_parameters(other), f"{other.depth} x {other.width}"
+    most = ladder.WEIGHTS_PER_TOKEN * corpus.train_tokens
+    if weights > most:
+        return f"; {name} has more than {ladder.WEIGHTS_PER_TOKEN:g} weights for each token of the corpus"
+    seen = plan.pace.steps * plan.batching.tokens
+    if plan.budget:  # in the same time a larger shape sees fewer
+        seen = round(seen * flops_per_token(shape, shape.context) / flops_per_token(other, shape.context))
+    return f"; {name} would see about {seen / weights:.2g}"
+
+
+def _context(plan: Plan, corpus: Corpus, model: ModelConfig) -> Reason:
+    chosen = f"{plan.model.context} tokens"
+    if model.context != "auto":
+        return Reason("context", chosen, "as set")
+    longer = [size for size in layout.CONTEXTS if size > int(plan.model.context)]
+    rest = f"; {longer[0]} pays from {layout.CONTEXTS[longer[0]]:,} tokens on" if longer else ""
+    return Reason("context", chosen, f"what a corpus of {corpus.train_tokens:,} tokens can fill{rest}")
+
+
+def _head(plan: Plan, corpus: Corpus, model: ModelConfig) -> Reason:
+    chosen = "the embedding" if plan.model.tie_embeddings else "of its own"
+    if model.tie_embeddings != "auto":
+        return Reason("output layer", chosen, "as set")
+    each = corpus.train_tokens / corpus.vocab_size
+    found = f"the corpus has {each:,.0f} tokens for each word of the vocabulary"
+    return Reason("output layer", chosen, f"{found}, and one of its own pays from {ladder.TOKENS_TO_UNTIE} on")
+
+
+def _dropout(plan: Plan, model: ModelConfig) -> Reason:
+    chosen = f"{plan.model.dropout:g}"
+    if model.dropout != "auto":
+        return Reason("dropout", chosen, "as set")
+    return Reason("dropout", chosen, f"{plan.epochs:.1f} passes over the corpus; the more passes, the more of it")
+
+
+def _batch(plan: Plan, train: TrainConfig) -> Reason:
+    chosen = f"{plan.batching.tokens:,} tokens, {plan.batching.rows} rows"
+    if train.batch_tokens != "auto":
+        return Reason("batch", chosen, "as set")
+    bounds = f"between {layout.SMALLEST:,} and {layout.LARGEST:,}, and at most one pass"
+    return Reason("batch", chosen, f"the power of two that leaves about {layout.STEPS_WORTH} steps, {bounds}")
+
+
+def _micro_batch(plan: Plan, train: TrainConfig) -> Reason:
+    chosen = f"{plan.batching.micro_rows} rows"
+    if train.micro_batch != "auto":
+        return Reason("at once", chosen, "as set")
+    if plan.batching.micro_rows == plan.batching.rows:
+        return Reason("at once", chosen, "the whole batch")
+    most = layout.AT_ONCE.get(plan.device, layout.AT_ONCE_ELSEWHERE)
+    return Reason("at once", chosen, f"at most {most:,} tokens: more only fill the memory of this device")
+
+
+def _steps(plan: Plan, train: TrainConfig) -> Reason:
+    chosen = f"{plan.pace.steps:,}"
+    length = parse_length(train.length)
+    if length.unit == "steps":
+        return Reason("steps", chosen, "as set")
+    if length.unit == "epochs":
+        return Reason("steps", chosen, f"{length.amount:g} passes over the corpus")
+    if plan.budget and plan.pace.steps >= plan.budget.most_steps:
+        return Reason("steps", chosen, f"{MOST_EPOCHS} passes are enough, so this ends before {train.length}")
+    closing = plan.budget.closing_seconds if plan.budget else 0.0
+    kept = f"with the validations between them and {closing:.1f} s kept for what comes after the last one"
+    return Reason("steps", chosen, f"as many as fit {train.length} at the measured speed, {kept}")

@@ -1,0 +1,115 @@
+"""`lmcli plan` says what `lmcli train` does, without doing it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Lmcli
+from tests.projects import lock, tree
+
+ELSEWHERE = ("--tokens", 2_000_000, "--vocab", 4096, "--speed", 100)
+
+
+def test_it_shows_the_plan_that_train_makes_and_writes_nothing(trained: Path, lmcli: Lmcli) -> None:
+    line = ("--steps", 20, "--width", 32, "--context", 32, "--set", "train.batch_tokens=256")
+    before = tree(trained)
+    found = lmcli("plan", *line, "--json").json
+    assert tree(trained) == before
+    assert lmcli("train", *line, "--name", "second").code == 0
+    made = lock(trained)["second"]
+    assert found["plan"] == made["plan"]
+    assert found["parameters"] == made["report"]["parameters"]
+    assert found["tokens"] == made["report"]["tokens"]
+    assert found["fits"] is True
+    assert found["tokens_per_second"] > 0
+
+
+def test_the_table_names_every_figure_and_the_reasons(trained: Path, lmcli: Lmcli) -> None:
+    out = lmcli("plan", "--steps", 20, "--speed", 50, "--width", 64, "--depth", 2).out
+    rows = {line.partition(" ")[0]: line for line in out.splitlines()}
+    for name in ("model", "tokens", "steps", "operations", "speed", "time", "peak", "expected", "context", "batch"):
+        assert name in rows, out
+    assert "shape         2 blocks of width 64: as set" in out
+    assert "bits per byte" in rows["expected"]
+
+
+def test_another_machine_and_corpus_need_no_project(folder: Path, lmcli: Lmcli) -> None:
+    slow = lmcli("plan", *ELSEWHERE, "--budget", "10m", "--json").json
+    fast = lmcli("plan", "--tokens", 2_000_000, "--vocab", 4096, "--speed", 1000, "--budget", "10m", "--json").json
+    assert slow == lmcli("plan", *ELSEWHERE, "--budget", "10m", "--json").json
+    for found in (slow, fast):
+        assert 0.9 * 600 <= found["seconds"] <= 600
+        assert found["flops"] == pytest.approx(found["flops_per_second"] * 600, rel=0.2)
+    assert fast["parameters"] > slow["parameters"]
+    assert fast["bits_per_byte"]["middle"] < slow["bits_per_byte"]["middle"]
+    assert not list(folder.iterdir())
+
+
+def test_time_is_operations_by_speed(folder: Path, lmcli: Lmcli) -> None:
+    line = ("plan", *ELSEWHERE, "--steps", 500, "--width", 128, "--depth", 4)
+    found = lmcli(*line, "--json").json
+    assert found["seconds"] == pytest.approx(found["flops"] / 100e9, rel=0.5)  # validations come on top
+    assert found["seconds"] > found["flops"] / 100e9
+
+
+def test_too_little_memory_is_said_with_what_would_fit(folder: Path, lmcli: Lmcli) -> None:
+    line = ("plan", *ELSEWHERE, "--steps", 100, "--width", 768, "--depth", 12, "--batch-tokens", 8192)
+    assert lmcli(*line, "--memory", 64, "--json").json["fits"] is True
+    done = lmcli(*line, "--memory", 3)
+    assert done.code == 0
+    assert "TOO MUCH: close other programs, or set micro_batch to" in done.out
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "message"),
+    [
+        ((), 4, "there are no tokens to plan for"),
+        (("--tokens", 100), 2, "--tokens and --vocab go together"),
+        (("--tokens", 100, "--vocab", 50, "--budget", "soon"), 2, "'soon' is no length of training"),
+        (("--tokens", 100, "--vocab", 50, "--context", 100), 3, "fewer than one window"),
+        (("--tokens", 100, "--vocab", 50, "--set", "trian.lr=1"), 3, "no such setting"),
+    ],
+)
+def test_what_can_not_be_planned_is_refused(
+    line: tuple[object, ...], code: int, message: str, folder: Path, lmcli: Lmcli
+) -> None:
+    done = lmcli("plan", *line)
+    assert done.code == code
+    assert message in done.err
+
+
+def test_train_says_its_reasons_when_asked(trained: Path, lmcli: Lmcli) -> None:
+    line = ("train", "--steps", 2, "--width", 32, "--depth", 1)
+    assert "context 32 tokens:" not in lmcli(*line, "--name", "quiet").err
+    said = lmcli(*line, "--name", "verbose", "-v").err
+    assert "shape 1 blocks of width 32: as set" in said
+    assert "steps 2: as set" in said
+
+
+def words_of_python() -> str:
+    """English that every Python has with it: the topics of its help."""
+    from pydoc_data.topics import topics
+
+    return "\n\n".join(topics[name] for name in sorted(topics))
+
+
+def check_expectation(folder: Path, lmcli: Lmcli, kind: str, size: int, *line: object) -> None:
+    (folder / "corpus").mkdir()
+    (folder / "corpus" / "topics.txt").write_text(words_of_python()[:size], encoding="utf-8")
+    assert lmcli("init").code == 0
+    assert lmcli("tokenize", "--kind", kind, "--workers", 1).code == 0
+    expected = lmcli("plan", *line, "--speed", 1, "--json").json["bits_per_byte"]
+    made = lmcli("train", *line, "--json").json["artifacts"][0]["report"]["best"]
+    assert expected["low"] <= made["val_bpb"] <= expected["high"], made
+
+
+def test_a_small_run_ends_within_the_expected_band(folder: Path, lmcli: Lmcli) -> None:
+    check_expectation(folder, lmcli, "char", 200_000, "--steps", 150, "--width", 64, "--depth", 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["char", "bpe"])
+def test_a_longer_run_ends_within_the_expected_band(kind: str, folder: Path, lmcli: Lmcli) -> None:
+    check_expectation(folder, lmcli, kind, 400_000, "--steps", 500, "--width", 128, "--depth", 3)

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lmcli.config import decode
+from lmcli.models.config import ModelConfig
+from lmcli.progress import Silent
+from lmcli.training.config import TrainConfig
+from lmcli.training.planner import Corpus, plan_pretraining
+from lmcli.training.reasons import reasons
+from tests.training.test_planner import CPU, DOCS, Machine
+
+WHAT = ["shape", "context", "output layer", "dropout", "batch", "at once", "steps"]
+
+
+def why(corpus: Corpus = DOCS, model: ModelConfig | None = None, flops: float = 100e9, **train: Any) -> dict[str, str]:
+    config, model = decode(TrainConfig, train), model or ModelConfig()
+    machine = Machine(flops)
+    plan = plan_pretraining(corpus, model, config, CPU, machine.elapsed, machine.measure, Silent())
+    return {reason.what: f"{reason.choice}: {reason.why}" for reason in reasons(plan, corpus, model, config)}
+
+
+def test_each_choice_has_its_rule() -> None:
+    found = why(length="5m")
+    assert list(found) == WHAT
+    assert "the largest that was to see" in found["shape"]
+    assert "would see about" in found["shape"]
+    assert "measured speed" in found["steps"]
+
+
+def test_what_was_set_is_said_to_be_set() -> None:
+    model = ModelConfig(width=64, depth=2, context=64, dropout=0.1, tie_embeddings=True)
+    found = why(model=model, length="50 steps", batch_tokens=640, micro_batch=5)
+    assert all(text.endswith(": as set") for text in found.values()), found
+
+
+@pytest.mark.parametrize(
+    ("corpus", "length", "what", "words"),
+    [
+        (Corpus(7000, 900, 640), "5m", "steps", "passes are enough, so this ends before 5m"),
+        (Corpus(54_000, 6_000, 62), "5m", "shape", "weights for each token of the corpus"),
+        (DOCS, "3 steps", "shape", "the smallest in the list"),
+        (DOCS, "3 epochs", "steps", "3 passes over the corpus"),
+        (Corpus(10**11, 10**6, 50_000), "30d", "shape", "there is no larger one"),
+    ],
+)
+def test_the_rule_that_decided_is_named(corpus: Corpus, length: str, what: str, words: str) -> None:
+    assert words in why(corpus, length=length, flops=5e12)[what]
+
+
+@settings(deadline=None, max_examples=50)
+@given(tokens=st.integers(2, 10**8), vocab=st.integers(2, 50_000), flops=st.floats(1e9, 1e14))
+def test_every_plan_has_reasons(tokens: int, vocab: int, flops: float) -> None:
+    for length in ("30s", "2h", "20 steps", "1 epoch"):
+        assert list(why(Corpus(tokens, tokens // 9, vocab), flops=flops, length=length)) == WHAT
