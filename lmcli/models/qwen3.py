@@ -36,7 +36,7 @@ class Attention(nn.Module):
 
     def forward(self, x_btd: Tensor, turn: Turn, bias: Tensor | None, cache: Cache | None, layer: int) -> Tensor:
         heads_hkbt = self.qkv.channels_first(x_btd).view(-1, self.head_dim, *x_btd.shape[:2])
-        q_hkbt, k_gkbt, v_gkbt = torch.split(heads_hkbt, (self.heads, self.kv_heads, self.kv_heads))
+        q_hkbt, k_gkbt, v_gkbt = torch.split(heads_hkbt, [self.heads, self.kv_heads, self.kv_heads])
         q_bhtk = normed_and_rotated(q_hkbt, self.q_norm.weight, turn, self.eps)
         k_bgsk = normed_and_rotated(k_gkbt, self.k_norm.weight, turn, self.eps)
         v_bgsk = v_gkbt.permute(2, 0, 1, 3).contiguous().mT
