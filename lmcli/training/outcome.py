@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lmcli.models.allocator import keep_freed_memory
 from lmcli.models.config import ComputeConfig
 from lmcli.models.decoder import Decoder
 from lmcli.models.device import Compute, resolve_compute, use_threads
@@ -60,4 +61,5 @@ def compute_of(config: ComputeConfig, plan: Plan | None) -> Compute:
         config = ComputeConfig(device=plan.device, dtype=plan.dtype, threads=plan.threads)  # type: ignore[arg-type]
     compute = resolve_compute(config)
     use_threads(compute)
+    keep_freed_memory()
     return compute

@@ -40,6 +40,8 @@ class Budget:
     """Kept for what comes after the last step: validation, checkpoint, the model directory."""
     most_steps: int
     """More than this a re-plan never gives, for there is too little data."""
+    saving_seconds: float = 0.0
+    """What a checkpoint takes at most."""
 
 
 @dataclass(frozen=True, kw_only=True)

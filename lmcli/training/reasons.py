@@ -99,7 +99,9 @@ def _batch(plan: Plan, train: TrainConfig) -> Reason:
     if train.batch_tokens != "auto":
         return Reason("batch", chosen, "as set")
     bounds = f"between {layout.SMALLEST:,} and {layout.LARGEST:,}, and at most one pass"
-    return Reason("batch", chosen, f"the power of two that leaves about {layout.STEPS_WORTH} steps, {bounds}")
+    seen = plan.pace.steps * plan.batching.tokens
+    rule = f"the power of two next to the root of {layout.SEEN_PER_BATCH:g} x {seen:,} tokens"
+    return Reason("batch", chosen, f"{rule}, {bounds}")
 
 
 def _micro_batch(plan: Plan, train: TrainConfig) -> Reason:
