@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lmcli.cli.arguments import Budget, Epochs, Steps
+from lmcli.cli.arguments import Budget, Epochs, MaxRestarts, Nproc, Steps
 from lmcli.cli.options import command
 from lmcli.cli.session import Session, Shown
 from lmcli.models.config import ModelConfig
@@ -20,6 +20,8 @@ def train(
     budget: Budget = None,
     steps: Steps = None,
     epochs: Epochs = None,
+    nproc: Nproc = 1,
+    max_restarts: MaxRestarts = 0,
 ) -> Shown:
     """Pretrain a model on the tokens: the best that this machine makes in the time you give it.
 
@@ -30,9 +32,10 @@ def train(
     lmcli train --budget 30m
     lmcli train --steps 2000 --seed 1 --name second
     lmcli train --set model.width=256 --set train.optimizer.lr=0.01
+    lmcli train --nproc 8 --strategy fsdp
     """
     from lmcli.cli.lengths import one_length
-    from lmcli.cli.making import made_or_planned
+    from lmcli.cli.making import trained_or_planned
 
     given = session.given(train__length=one_length(budget, steps, epochs))
-    return made_or_planned(session, {name: "train"}, given)
+    return trained_or_planned(session, {name: "train"}, given, nproc, max_restarts)

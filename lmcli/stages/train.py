@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lmcli.config import dump
 from lmcli.models.config import ModelConfig
@@ -12,6 +13,9 @@ from lmcli.project.lock import Entry
 from lmcli.project.stage import Artifact, Made, Stage, Work
 from lmcli.stages.kind import Kind, Request
 from lmcli.training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from lmcli.training.outcome import Outcome
 
 REVISION = 1
 
@@ -22,13 +26,21 @@ def assemble(request: Request) -> Stage:
 
     requested = {"model": dump(model), "train": dump(train)}
 
-    def build(work: Work) -> Made:
-        from lmcli.stages.publishing import open_run, publish
+    def trained(work: Work) -> Outcome:
+        from lmcli.stages.publishing import run_directory
+        from lmcli.training.joining import world_of
         from lmcli.training.pretrain import pretrain
 
-        directory = open_run(work)
-        outcome = pretrain(work.inputs["tokens"], model, train, directory, work.key, work.progress, work.started)
-        return publish(outcome, work, work.inputs["tokenizer"], requested, "Pretrained from scratch.")
+        tokens, run, world = work.inputs["tokens"], run_directory(work), world_of(train.strategy)
+        return pretrain(tokens, model, train, run, work.key, work.progress, work.started, world=world)
+
+    def build(work: Work) -> Made:
+        from lmcli.stages import crew
+        from lmcli.stages.publishing import open_run, publish
+
+        open_run(work)
+        crew.call(work, requested)
+        return publish(trained(work), work, work.inputs["tokenizer"], requested, "Pretrained from scratch.")
 
     return Stage(
         name=request.name,
@@ -39,6 +51,7 @@ def assemble(request: Request) -> Stage:
         build=build,
         overrides=request.own.overrides,
         seed=train.seed,
+        assist=trained,
         command="lmcli train" if request.name == "model" else f"lmcli train --name {request.name}",
     )
 

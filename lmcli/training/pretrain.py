@@ -24,11 +24,12 @@ from lmcli.training.loop import Ingredients, Probe, train
 from lmcli.training.outcome import BYTES_PER_WEIGHT, Outcome, compute_of, outcome_of
 from lmcli.training.plan import Plan
 from lmcli.training.planner import Corpus, plan_pretraining
-from lmcli.training.run import RunDirectory
+from lmcli.training.shared_run import open_run
 from lmcli.training.sources import WindowSource
 from lmcli.training.speed import Speed, measure
 from lmcli.training.step import Stepper
 from lmcli.training.validation import Validation
+from lmcli.training.world import SOLO, World
 
 VALIDATION_TOKENS = 8192
 """In one batch of validation."""
@@ -43,31 +44,34 @@ def pretrain(
     progress: Progress,
     started: float,
     probes: Sequence[Probe] = (),
+    world: World = SOLO,
 ) -> Outcome:
     """Train on the encoded corpus `tokens` in the run directory `directory`, or go on with what is there for `key`.
 
-    `started` is the instant (`time.monotonic()`) at which the command began; a time budget counts from it.
+    `started` is the instant (`time.monotonic()`) at which the command began; a time budget counts from it. All
+    processes of a `world` call this alike; rank 0 has the outcome.
     Raises InputError for a corpus that is too small, DivergedError, Stopped, and ArtifactError for damaged files.
     """
     clock = Clock(started)
-    run = RunDirectory(directory, key)
-    bench = _Bench(tokens, model, config, compute_of(config, run.plan))
+    run = open_run(directory, key, world)
+    bench = _Bench(tokens, model, config, compute_of(config, run.plan, world), world)
     if run.plan is None:
-        plan = plan_pretraining(bench.corpus, model, config, bench.compute, clock.elapsed, bench.speed, progress)
+        elapsed = world.clock(clock.elapsed)
+        plan = plan_pretraining(bench.corpus, model, config, bench.compute, elapsed, bench.speed, progress)
         check_space(directory, plan.parameters * BYTES_PER_WEIGHT)
         run.begin(plan)
     assert run.plan is not None
     trained, parts = bench.ingredients(run.plan, probes)
     if parts.validate is None:
         progress.warn("there is no validation text: nothing tells when the model stops getting better")
-    return outcome_of(run, trained, train(run, parts, progress, clock))
+    return outcome_of(run, trained, train(run, parts, progress, clock), world)
 
 
 class _Bench:
     """The data and settings of a run, from which models, steppers and batches are made."""
 
-    def __init__(self, tokens: Path, model: ModelConfig, config: TrainConfig, compute: Compute) -> None:
-        self._config, self.compute = config, compute
+    def __init__(self, tokens: Path, model: ModelConfig, config: TrainConfig, compute: Compute, world: World) -> None:
+        self._config, self.compute, self._world = config, compute, world
         self._train = TokenStream.open(tokens, "train")
         self._validation = TokenStream.open(tokens, "validation")
         self._objective = Causal(self._train.end_id)
@@ -81,13 +85,16 @@ class _Bench:
 
     def speed(self, model: ModelConfig, layout: Layout, seconds: float) -> Speed:
         """What a token costs with this shape and layout; the trained weights are thrown away."""
-        stepper = Stepper.of(self._model(model), self._objective, self._config, self.compute)
+        trained = self._model(model)
+        objective = self._world.prepare(trained, self._objective)
+        stepper = Stepper.of(trained, objective, self._config, self.compute, self._world)
         batches = self._source(layout.context, layout.rows, layout.micro_rows)(1)
-        return measure(stepper, self._objective, batches, seconds)
+        return measure(stepper, objective, batches, seconds)
 
     def ingredients(self, plan: Plan, probes: Sequence[Probe]) -> tuple[Decoder, Ingredients]:
         """A fresh model and all that the loop needs to train it."""
         model = self._model(plan.model)
+        objective = self._world.prepare(model, self._objective)
         context = model.shape.context
         rows = max(1, VALIDATION_TOKENS // context)
         config = self._config
@@ -97,13 +104,14 @@ class _Bench:
 
         validation = Validation(
             validation_batches,
-            self._objective,
+            objective,
             self._validation.text_bytes,
             device=self.compute.device,
             autocast=self.compute.autocast,
+            world=self._world,
         )
         return model, Ingredients(
-            stepper=Stepper.of(model, self._objective, config, self.compute),
+            stepper=Stepper.of(model, objective, config, self.compute, self._world),
             source=self._source(context, plan.batching.rows, plan.batching.micro_rows),
             schedule=config.schedule,
             validate=validation if len(self._validation) else None,

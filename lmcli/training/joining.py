@@ -1,0 +1,111 @@
+"""Joins the processes that a launcher started (torchrun, or anything that sets RANK and WORLD_SIZE) into one run.
+
+Rank 0 does the work of the command. When it comes to training, it calls the others by a note in the launcher's store;
+they wait for such calls, and for the one that sends them home.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch.distributed.distributed_c10d import PrefixStore, Store  # type: ignore[attr-defined]
+from torch.distributed.rendezvous import rendezvous
+
+from lmcli.errors import MachineError
+from lmcli.training.replicas import Replicas
+from lmcli.training.world import SOLO, LostContactError, World
+
+POLL = 0.02
+"""Seconds between two looks into the store: a wait inside of it would keep signals out."""
+PATIENCE = timedelta(minutes=30)
+"""For the slowest of the others to come to the same point, and to start."""
+
+_joined: Crew | None = None
+
+
+class Crew:
+    """This process among those of the run."""
+
+    def __init__(self, store: Store, rank: int, size: int) -> None:
+        self.rank, self.size = rank, size
+        self._store = PrefixStore("lmcli", store)
+        self._calls = 0
+
+    def call(self, task: dict[str, Any]) -> None:
+        """Rank 0: have all others do `task`."""
+        self._calls += 1
+        self._store.set(f"call-{self._calls}", json.dumps(task))
+
+    def dismiss(self) -> None:
+        """Rank 0: no further call will come."""
+        self.call({})
+
+    def wait(self, seconds: float = float("inf")) -> dict[str, Any] | None:
+        """The others: the next task, None when there is no further one. Raises LostContactError after `seconds`."""
+        key = f"call-{self._calls + 1}"
+        end = time.monotonic() + seconds
+        try:
+            while not self._store.check([key]):
+                if time.monotonic() > end:
+                    raise LostContactError("the first process of this run has gone silent", "see its own message")
+                time.sleep(POLL)
+            self._calls += 1
+            return json.loads(self._store.get(key)) or None
+        except dist.DistError:
+            raise LostContactError("the first process of this run has ended", "see its own message") from None
+
+
+def has_launcher() -> bool:
+    """Whether this process is one of several that a launcher started."""
+    return "RANK" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def join() -> Crew:
+    """Meet the other processes. Raises MachineError when they can't be reached."""
+    global _joined
+    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    backend = "gloo"
+    if torch.cuda.is_available():
+        torch.cuda.set_device(local_rank)
+        backend = "cpu:gloo,cuda:nccl"
+    try:
+        store, rank, size = next(rendezvous("env://", timeout=PATIENCE))
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
+    except (ValueError, RuntimeError) as error:
+        what = " ".join(str(error).split("\n")[0].split())
+        hint = "the launcher sets RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT; GLOO_SOCKET_IFNAME names the network"
+        raise MachineError(f"the processes of this run don't reach each other: {what}", hint) from None
+    _joined = Crew(store, rank, size)
+    return _joined
+
+
+def leave() -> None:
+    """Close the connections; this process is by itself again."""
+    global _joined
+    if _joined is not None:
+        _joined = None
+        dist.destroy_process_group()
+
+
+def crew() -> Crew | None:
+    """The run that this process has joined."""
+    return _joined
+
+
+def world_of(strategy: str) -> World:
+    """The processes that train together, once all of them ask for it; rank 0's strategy counts."""
+    if _joined is None:
+        return SOLO
+    local = int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    replicas = Replicas(*local)
+    if replicas.first(strategy) == "ddp":
+        return replicas
+    from lmcli.training.shards import Shards  # half a second of imports
+
+    return Shards(*local)
