@@ -37,7 +37,7 @@ def relaunched(session: Session, nproc: int, max_restarts: int) -> None:
     options = get_args_parser().parse_args([*own, "-m", "lmcli"])
     options.training_script_args = sys.argv[1:]  # torchrun's parser would take our options for short forms of its own
     try:
-        run(options)
+        run(options)  # type: ignore[no-untyped-call]
     except SignalException as stop:
         raise typer.Exit(128 + int(stop.sigval)) from None  # rank 0 has said what is saved
     except ChildFailedError as failed:
@@ -73,23 +73,26 @@ def _explain(codes: dict[int, int], nproc: int) -> NoReturn:
 @contextlib.contextmanager
 def together(session: Session, graph: Callable[[], Graph]) -> Iterator[None]:
     """The block is rank 0's; other processes assist it in training and leave when it is done."""
-    from lmcli.training import joining
-
-    if not ("RANK" in os.environ and joining.has_launcher()):
+    if "RANK" not in os.environ or int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield
         return
+    from lmcli.training import joining
+    from lmcli.training.world import LostContactError, lost_peers
+
     here = joining.join()
     try:
         if here.rank:
             _assist(here, session, graph)
-        yield
-    except joining.LostContactError:
+        with lost_peers():
+            yield
+    except LostContactError:
         if MINE in os.environ:
             raise typer.Exit(MachineError.exit_code) from None
         raise
     finally:
         if here.rank == 0:
-            here.dismiss()
+            with contextlib.suppress(RuntimeError):  # the launcher may be gone
+                here.dismiss()
         joining.leave()
 
 

@@ -20,7 +20,7 @@ class ComputeConfig:
         Flag(),
     ] = "auto"
     threads: Annotated[
-        int, "CPU threads; 0 takes all cores; several processes on a machine divide them", Flag(), Unkeyed(), Ge(0)
+        int, "CPU threads that the processes on a machine share; 0 takes all cores", Flag(), Unkeyed(), Ge(0)
     ] = 0
 
 

@@ -12,7 +12,7 @@ from lmcli.errors import ConfigError, DivergedError, Stopped
 from lmcli.progress import Silent
 from lmcli.project.stage import Graph, Work
 from lmcli.training.joining import Crew, crew
-from lmcli.training.world import LostContactError
+from lmcli.training.world import LostContactError, lost_peers
 
 FAREWELL = 10.0
 """Seconds in which the first process says that it has ended, after the others lost contact to it."""
@@ -33,7 +33,8 @@ def assist(here: Crew, root: Path, graph: Graph) -> None:
     """
     while (task := here.wait()) is not None:
         try:
-            _assist(task, root, graph)
+            with lost_peers():
+                _assist(task, root, graph)
         except (DivergedError, Stopped):
             continue
         except LostContactError:

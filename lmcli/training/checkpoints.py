@@ -1,8 +1,8 @@
 """Checkpoints of a run: directories that are never reused, and one file that names those that count.
 
     checkpoints.json                      the commit point: {format, last, best}, replaced atomically
-    checkpoints/step-00000100-1a2b3c4d/   model.safetensors, optimizer.safetensors, state.json; in a sharded run the
-                                          folders model/ and optimizer/ instead of files, with the parts of all processes
+    checkpoints/step-00000100-1a2b3c4d/   model.safetensors, optimizer.safetensors, state.json; in a sharded run
+                                          folders model/ and optimizer/ with the parts that each process wrote
 
 A directory that checkpoints.json doesn't name is the rest of a crash and gets removed.
 """

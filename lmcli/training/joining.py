@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch.distributed.distributed_c10d import PrefixStore, Store  # type: ignore[attr-defined]
+from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 from lmcli.errors import MachineError
@@ -59,11 +59,6 @@ class Crew:
             return json.loads(self._store.get(key)) or None
         except dist.DistError:
             raise LostContactError("the first process of this run has ended", "see its own message") from None
-
-
-def has_launcher() -> bool:
-    """Whether this process is one of several that a launcher started."""
-    return "RANK" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def join() -> Crew:

@@ -11,8 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lmcli.training.replicas import lost_peers
-
 
 def is_part(tensor: Tensor) -> bool:
     return hasattr(tensor, "to_local")
@@ -46,8 +44,7 @@ def whole_stack(own: Tensor, member: Any) -> Tensor:
     shape = torch.Size((len(own), *member.shape))
     strides = torch.empty(shape, device="meta").stride()
     stack = DTensor.from_local(own, member.device_mesh, [Shard(1)], run_check=False, shape=shape, stride=strides)
-    with lost_peers():
-        return stack.full_tensor()
+    return stack.full_tensor()
 
 
 def own_rows(whole: Tensor, member: Any) -> Tensor:

@@ -6,7 +6,6 @@ without its own bookkeeping, and the gradient must be that of the sum over the s
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -17,7 +16,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from lmcli.objectives.batch import IGNORED, Batch
-from lmcli.training.world import LostContactError, World
+from lmcli.training.world import World
 
 T = TypeVar("T")
 
@@ -26,7 +25,7 @@ BUCKET = 8 << 20
 
 
 class Replicas(World):
-    """The members of torch's default process group; a process that is gone raises LostContactError at the next call."""
+    """The members of torch's default process group. What torch says about one that is gone, `lost_peers` translates."""
 
     def __init__(self, local_rank: int, local_size: int) -> None:
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
@@ -50,10 +49,9 @@ class Replicas(World):
         """JSON, not pickle: what comes over a network is never run."""
         data = torch.frombuffer(bytearray(json.dumps(value if self.leads else None).encode()), dtype=torch.uint8)
         size = torch.tensor([len(data)])
-        with lost_peers():
-            dist.broadcast(size, 0)
-            data = data if self.leads else torch.empty(int(size), dtype=torch.uint8)
-            dist.broadcast(data, 0)
+        dist.broadcast(size, 0)
+        data = data if self.leads else torch.empty(int(size), dtype=torch.uint8)
+        dist.broadcast(data, 0)
         result: T = json.loads(bytes(data.numpy()))
         return result
 
@@ -63,17 +61,16 @@ class Replicas(World):
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
         waiting = []
-        with lost_peers():
-            for bucket in _buckets([parameter.grad for parameter in parameters if parameter.grad is not None]):
-                flat = torch.cat([gradient.flatten() for gradient in bucket])
-                waiting.append((bucket, flat, dist.all_reduce(flat, async_op=True)))
-            for bucket, flat, work in waiting:
-                work.wait()
-                parts = torch.split(flat, [gradient.numel() for gradient in bucket])
-                torch._foreach_copy_(bucket, [part.view_as(one) for part, one in zip(parts, bucket, strict=True)])
+        for bucket in _buckets([parameter.grad for parameter in parameters if parameter.grad is not None]):
+            flat = torch.cat([gradient.flatten() for gradient in bucket])
+            waiting.append((bucket, flat, dist.all_reduce(flat, async_op=True)))
+        for bucket, flat, work in waiting:
+            work.wait()
+            parts = torch.split(flat, [gradient.numel() for gradient in bucket])
+            torch._foreach_copy_(bucket, [part.view_as(one) for part, one in zip(parts, bucket, strict=True)])
 
     def copy(self, targets: Mapping[str, Tensor]) -> None:
-        with lost_peers(), torch.no_grad():
+        with torch.no_grad():
             for name in sorted(targets):
                 tensor = targets[name].contiguous()
                 dist.broadcast(tensor, 0)
@@ -85,8 +82,7 @@ class Replicas(World):
     def _gathered(self, row: Tensor) -> list[Tensor]:
         """The rows of all processes, the same everywhere."""
         rows = [torch.empty_like(row) for _ in range(self.size)]
-        with lost_peers():
-            dist.all_gather(rows, row)
+        dist.all_gather(rows, row)
         return rows
 
 
@@ -106,21 +102,3 @@ def _buckets(gradients: Sequence[Tensor]) -> Iterator[list[Tensor]]:
         bucket.append(gradient)
     if bucket:
         yield bucket
-
-
-@contextlib.contextmanager
-def lost_peers() -> Iterator[None]:
-    """Say in words what torch's collectives say when the other side is gone."""
-    try:
-        yield
-    except RuntimeError as error:
-        if not isinstance(error, dist.DistError) and not _of_transport(error):
-            raise
-        hint = "its own message, or the launcher's, says why; the same command goes on from the last checkpoint"
-        raise LostContactError("another process of this run has ended", hint) from error
-
-
-def _of_transport(error: RuntimeError) -> bool:
-    """Gloo has no error of its own."""
-    text = str(error)
-    return any(sign in text for sign in ("gloo", "Connection closed by peer", "Connection reset by peer", "NCCL"))

@@ -7,28 +7,42 @@ system.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
 
-from lmcli.errors import MachineError
+from lmcli.errors import MachineError, from_os_error
 from lmcli.models.weights import read_header
 from lmcli.project import durable
-from lmcli.training.replicas import lost_peers
 
 
 def write(folder: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write this process's part, durably; called by all processes, which have the same names."""
-    with lost_peers():
+    with _plain_errors():
         writer = HuggingFaceStorageWriter(str(folder), save_distributed=True)
         state_dict_saver.save(dict(tensors), storage_writer=writer)
+
+
+@contextlib.contextmanager
+def _plain_errors() -> Iterator[None]:
+    """torch hands what went wrong at any process to all of them, as something that is no Exception."""
+    try:
+        yield
+    except CheckpointException as failed:
+        rank, (cause, _) = min(failed.failures.items())
+        known = from_os_error(cause) if isinstance(cause, OSError) else MachineError(str(cause) or repr(cause))
+        raise MachineError(
+            f"process {rank} failed at its part of a checkpoint: {known.message}", known.hint
+        ) from failed
 
 
 def check(folder: Path, tensors: Mapping[str, Tensor]) -> None:
@@ -46,7 +60,7 @@ def check(folder: Path, tensors: Mapping[str, Tensor]) -> None:
 
 def load(folder: Path, targets: Mapping[str, Tensor]) -> None:
     """Overwrite tensors, which may be parts themselves, by what is stored; called by all processes."""
-    with lost_peers():
+    with _plain_errors():
         state_dict_loader.load(dict(targets), storage_reader=HuggingFaceStorageReader(str(folder)))
 
 

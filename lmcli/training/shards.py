@@ -15,7 +15,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
 
 from lmcli.objectives.batch import Batch, Objective, Sums
-from lmcli.training.replicas import Replicas, lost_peers
+from lmcli.training.replicas import Replicas
 
 
 class Shards(Replicas):
@@ -70,12 +70,11 @@ class _ShardedObjective:
 
     def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, int]:
         assert model is self._whole.model
-        with lost_peers():
-            nats: Tensor = self._whole(batch, False)
+        nats: Tensor = self._whole(batch, False)
         return nats, batch.count
 
     def evaluate(self, model: nn.Module, batch: Batch) -> Sums:
         assert model is self._whole.model
-        with lost_peers(), torch.no_grad():
+        with torch.no_grad():
             sums: Sums = self._whole(batch, True)
         return sums

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from torch import Tensor, nn
+from torch.distributed import DistError
 
 from lmcli.errors import MachineError
 from lmcli.objectives.batch import Batch, Objective
@@ -15,6 +17,24 @@ T = TypeVar("T")
 
 class LostContactError(MachineError):
     """Another process of this run has ended, or can't be reached any more."""
+
+
+@contextlib.contextmanager
+def lost_peers() -> Iterator[None]:
+    """Say in words what torch's collectives say when the other side is gone."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not isinstance(error, DistError) and not _of_transport(error):
+            raise
+        hint = "its own message, or the launcher's, says why; the same command goes on from the last checkpoint"
+        raise LostContactError("another process of this run has ended", hint) from error
+
+
+def _of_transport(error: RuntimeError) -> bool:
+    """Gloo has no error of its own."""
+    text = str(error)
+    return any(sign in text for sign in ("gloo", "Connection closed by peer", "Connection reset by peer", "NCCL"))
 
 
 class World:
