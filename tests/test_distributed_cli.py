@@ -1,4 +1,4 @@
-"""`lmcli train --nproc`, and lmcli under a launcher: what comes out, what is said, and what a process that dies costs."""
+"""`lmcli train --nproc`, and lmcli under a launcher: what comes out, what is said, what a dead process costs."""
 
 from __future__ import annotations
 
@@ -25,17 +25,8 @@ from tests.test_resume_cli import step_saved, steps_logged
 
 STEPS = 40
 TRAIN = (
-    *("train", "--name", "long", "--steps", str(STEPS), "--dtype", "float32"),
-    *(
-        "--set",
-        "model.width=32",
-        "--set",
-        "model.depth=2",
-        "--set",
-        "model.context=32",
-        "--set",
-        "train.optimizer=adamw",
-    ),
+    *("train", "--name", "long", "--steps", str(STEPS), "--dtype", "float32", "--set", "train.optimizer=adamw"),
+    *("--set", "model.width=32", "--set", "model.depth=2", "--set", "model.context=32"),
     *("--set", "train.batch_tokens=256", "--set", "train.micro_batch=4", "--set", "train.eval_every=10"),
     *("--set", "train.save_every=5"),
 )
@@ -233,11 +224,16 @@ def test_two_hosts_train_one_model(strategy: str, trained: Path, alone: Path) ->
         for number, host in enumerate(hosts, 1):
             launcher = (
                 *("ip", "netns", "exec", host, *TORCHRUN, "--nnodes=2", "--nproc-per-node=1", "--rdzv-backend=c10d"),
-                *("--rdzv-endpoint=10.77.0.1:29400", f"--local-addr=10.77.0.{number}", "--rdzv-id=one"),
+                *("--rdzv-endpoint=10.77.0.1:29400", f"--rdzv-conf=is_host={number == 1}", "--rdzv-id=one"),
+                f"--local-addr=10.77.0.{number}",
             )
             line = (*TRAIN, "--strategy", strategy)
             processes.append(start(trained, *line, launcher=launcher, GLOO_SOCKET_IFNAME="lmc0"))
-        ends = [finished(process) for process in processes]
+        with contextlib.ExitStack() as stack:
+            for process in processes:
+                stack.enter_context(process)
+                stack.callback(process.kill)
+            ends = [finished(process, 100) for process in processes]
     assert [code for code, _, _ in ends] == [0, 0], ends
     assert sum("long -> artifacts/" in out for _, out, _ in ends) == 1
     assert_same_course(trained, alone)

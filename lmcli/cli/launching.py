@@ -90,6 +90,8 @@ def together(session: Session, graph: Callable[[], Graph]) -> Iterator[None]:
             raise typer.Exit(MachineError.exit_code) from None
         raise
     finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # the launcher sends them once more to whom is leaving already
         if here.rank == 0:
             with contextlib.suppress(RuntimeError):  # the launcher may be gone
                 here.dismiss()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import time
 from datetime import timedelta
 from typing import Any
@@ -61,6 +62,11 @@ class Crew:
             raise LostContactError("the first process of this run has ended", "see its own message") from None
 
 
+def was_restarted() -> bool:
+    """Whether a launcher has started this command before, and a process of it has died."""
+    return os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
+
+
 def join() -> Crew:
     """Meet the other processes. Raises MachineError when they can't be reached."""
     global _joined
@@ -71,6 +77,7 @@ def join() -> Crew:
         backend = "cpu:gloo,cuda:nccl"
     try:
         store, rank, size = next(rendezvous("env://", timeout=PATIENCE))
+        store = PrefixStore(_gathered(store, rank, size), store)
         dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
     except (ValueError, RuntimeError) as error:
         what = " ".join(str(error).split("\n")[0].split())
@@ -78,6 +85,36 @@ def join() -> Crew:
         raise MachineError(f"the processes of this run don't reach each other: {what}", hint) from None
     _joined = Crew(store, rank, size)
     return _joined
+
+
+def _gathered(store: Store, rank: int, size: int) -> str:
+    """A name that these processes, and none of an earlier try, have for their meeting.
+
+    When a launcher starts all anew, its store still holds what the processes before have written. So each comes with a
+    new mark; rank 0 lists the marks that it finds until everyone has confirmed the same list.
+    """
+    own = secrets.token_hex(8)
+    store.set(f"here-{rank}", own)
+    end = time.monotonic() + PATIENCE.total_seconds()
+    while time.monotonic() < end:
+        if rank == 0:
+            listed = " ".join(_noted(store, f"here-{other}") or "?" for other in range(size))
+            store.set("listed", listed)
+            if all(_noted(store, f"seen-{other}") == listed for other in range(1, size)):
+                store.set("begun", listed)
+                return listed
+        else:
+            listed = _noted(store, "listed")
+            if own in listed.split():
+                store.set(f"seen-{rank}", listed)
+                if _noted(store, "begun") == listed:
+                    return listed
+        time.sleep(POLL)
+    raise RuntimeError(f"fewer than {size} came within {PATIENCE}")
+
+
+def _noted(store: Store, key: str) -> str:
+    return store.get(key).decode() if store.check([key]) else ""
 
 
 def leave() -> None:
