@@ -178,16 +178,27 @@ TORCHRUN = (sys.executable, "-m", "torch.distributed.run")
 @pytest.mark.slow
 def test_run_under_torchrun_makes_everything(trained: Path) -> None:
     """Stages that don't train are rank 0's alone, and a fine-tune is shared as pretraining is."""
-    tune = ("finetune", "pairs.jsonl", "--epochs", "1", "--name", "tuned")
+    tune = ("finetune", "pairs.jsonl", "--epochs", "1", "--name", "tuned", "--strategy", "fsdp")
     launcher = (*TORCHRUN, "--standalone", "--nproc-per-node=2")
     code, _, err = finished(start(trained, *tune, launcher=launcher))
     assert code == 0, err
-    assert lock(trained)["tuned"]["plan"]["processes"] == 2
+    assert (lock(trained)["tuned"]["plan"]["processes"], lock(trained)["tuned"]["plan"]["strategy"]) == (2, "fsdp")
     text = sorted((trained / "corpus").iterdir())[0]
     text.write_text(text.read_text() + "\n\nOne more line.\n")
     code, out, err = finished(start(trained, "run", launcher=launcher))
     assert code == 0, err
     assert [line.split()[0] for line in out.splitlines() if not line.startswith(" ")] == ["tokens", "model", "tuned"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_processes_plan_a_time_budget_together(strategy: str, trained: Path) -> None:
+    code, _, err = finished(start(trained, "train", "--budget", "12s", "--nproc", 2, "--strategy", strategy, "--force"))
+    assert code == 0, err
+    run = json.loads((trained / "runs" / "model" / "run.json").read_text())
+    assert run["plan"]["budget"]["seconds"] == 12
+    assert run["plan"]["batching"]["micro_rows"] * 2 >= run["plan"]["batching"]["rows"]
+    assert lock(trained)["model"]["report"]["steps"] == (run["replan"] or run["plan"]["pace"])["steps"]
 
 
 @contextlib.contextmanager

@@ -30,7 +30,7 @@ from lmcli.training.outcome import BYTES_PER_WEIGHT, Outcome, compute_of, outcom
 from lmcli.training.plan import Batching, Plan
 from lmcli.training.rows_planner import Base, Rows, plan_finetuning
 from lmcli.training.schedules.shape import Scaled
-from lmcli.training.shared_run import open_run
+from lmcli.training.shared_run import open_run, say_idle
 from lmcli.training.sources import RowSource
 from lmcli.training.speed import Speed, measure
 from lmcli.training.step import Stepper
@@ -78,6 +78,7 @@ def finetune(
         progress.say(f"{plan.pace.steps} steps of {plan.batching.rows} rows, {plan.epochs:.1f} passes over the rows")
         run.begin(plan)
     assert run.plan is not None
+    say_idle(run.plan, world, progress)
     state = train(run, bench.ingredients(run.plan, probes), progress, clock)
     return Finetuned(outcome_of(run, base, state, world), bench.train_fitting, bench.validation_fitting)
 
@@ -158,7 +159,7 @@ class _Bench:
             validate=self._validate(objective) if self._validation else None,
             early_stop=config.early_stop,
             peak_lr=config.optimizer.lr,
-            probes=probes,
+            probes=probes if self._world.size == 1 else (),
             replan=pacing.replanner(plan),
         )
 

@@ -69,12 +69,13 @@ def compute_of(config: ComputeConfig, plan: Plan | None, world: World = SOLO) ->
         same = plan.processes == world.size
         threads = plan.threads * world.local_size if same else threads
         config = ComputeConfig(device=plan.device, dtype=plan.dtype, threads=threads)  # type: ignore[arg-type]
-    compute = replace(resolve_compute(config), processes=world.size)
+    compute = resolve_compute(config)
     if world.size > 1:
-        total = threads or len(os.sched_getaffinity(0))
-        share = max(1, total // world.local_size)
         kind = torch.device(compute.device).type
-        device = compute.device if kind == "cpu" else f"{kind}:{world.local_rank}"
-        compute = replace(compute, device=device, threads=share if threads else min(share, compute.threads))
+        own = kind if kind == "cpu" else f"{kind}:{world.local_rank}"
+        compute = resolve_compute(ComputeConfig(device=own, dtype=compute.dtype))  # type: ignore[arg-type]
+        share = max(1, (threads or len(os.sched_getaffinity(0))) // world.local_size)
+        threads = share if threads else min(share, compute.threads)
+        compute = replace(compute, threads=threads, processes=world.size)
     use_threads(compute)
     return compute

@@ -24,7 +24,7 @@ from lmcli.training.loop import Ingredients, Probe, train
 from lmcli.training.outcome import BYTES_PER_WEIGHT, Outcome, compute_of, outcome_of
 from lmcli.training.plan import Plan
 from lmcli.training.planner import Corpus, plan_pretraining
-from lmcli.training.shared_run import open_run
+from lmcli.training.shared_run import open_run, say_idle
 from lmcli.training.sources import WindowSource
 from lmcli.training.speed import Speed, measure
 from lmcli.training.step import Stepper
@@ -61,6 +61,7 @@ def pretrain(
         check_space(directory, plan.parameters * BYTES_PER_WEIGHT)
         run.begin(plan)
     assert run.plan is not None
+    say_idle(run.plan, world, progress)
     trained, parts = bench.ingredients(run.plan, probes)
     if parts.validate is None:
         progress.warn("there is no validation text: nothing tells when the model stops getting better")
@@ -117,7 +118,7 @@ class _Bench:
             validate=validation if len(self._validation) else None,
             early_stop=config.early_stop,
             peak_lr=config.optimizer.lr,
-            probes=probes,
+            probes=probes if self._world.size == 1 else (),
             replan=pacing.replanner(plan),
         )
 

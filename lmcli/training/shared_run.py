@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
+from lmcli.progress import Progress
 from lmcli.training.checkpoints import Checkpoint, Checkpoints
 from lmcli.training.optimizers.optimizer import Optimizer
 from lmcli.training.plan import Plan, Replan, Timeline
@@ -70,6 +71,15 @@ class Run(Protocol):
 def open_run(path: Path, key: str, world: World) -> Run:
     """The run of `key` in `path`, as RunDirectory; rank 0 alone touches it, and finds what is wrong with it."""
     return RunDirectory(path, key) if world.size == 1 else SharedRun(path, key, world)
+
+
+def say_idle(plan: Plan, world: World, progress: Progress) -> None:
+    """Warn when a step has too few micro-batches to keep all processes busy."""
+    micro_batches = -(-plan.batching.rows // plan.batching.micro_rows)
+    busy = micro_batches / (-(-micro_batches // world.size) * world.size)
+    if busy < 0.9:
+        found = f"a step has {micro_batches} micro-batches: {world.size} processes are busy {busy:.0%} of the time"
+        progress.warn(f"{found} (a larger batch_tokens, or a smaller micro_batch, would change that)")
 
 
 class SharedRun:
