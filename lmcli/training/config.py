@@ -33,6 +33,12 @@ class TrainConfig(ComputeConfig):
     clip: Annotated[float, "largest norm of a step's gradient; 0 lets any pass", Ge(0)] = 1.0
     eval_every: Annotated[Amount, "steps between validations", Flag()] = "auto"
     save_every: Annotated[Amount, "steps between checkpoints", Unkeyed()] = "auto"
+    strategy: Annotated[
+        Literal["ddp", "fsdp"],
+        "what several processes hold: ddp a copy of the model each, fsdp a part of it each",
+        Flag(),
+        Unkeyed(),
+    ] = "ddp"
     early_stop: Annotated[
         int, "stop after this many validations without a better loss; 0 never stops early", Flag(), Ge(0)
     ] = 4

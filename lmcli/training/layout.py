@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from lmcli.errors import InputError
@@ -34,6 +34,10 @@ class Layout:
     @property
     def tokens(self) -> int:
         return self.rows * self.context
+
+    def shared(self, processes: int) -> Layout:
+        """The same step in micro-batches small enough that each process gets one."""
+        return replace(self, micro_rows=min(self.micro_rows, math.ceil(self.rows / processes)))
 
 
 def context_for(train_tokens: int, asked: int | Literal["auto"]) -> int:

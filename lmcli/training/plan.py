@@ -58,8 +58,12 @@ class Plan:
     device: str
     dtype: str
     threads: int
+    """Of each process."""
     budget: Budget | None = None
     """None when the length was not given as a time."""
+    processes: int = 1
+    strategy: str = "ddp"
+    """How the processes of the first command worked together; later commands may have another number of them."""
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

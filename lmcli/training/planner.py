@@ -125,7 +125,9 @@ class _Planner:
         return flops_per_token(self._shapes[rung], self._context)
 
     def _layout(self, tokens_seen: float) -> Layout:
-        return layout_for(tokens_seen, self._corpus.train_tokens, self._context, self._train, self._compute.device)
+        train_tokens, compute = self._corpus.train_tokens, self._compute
+        layout = layout_for(tokens_seen, train_tokens, self._context, self._train, compute.device)
+        return layout.shared(compute.processes)
 
     def _dials(self, rung: Rung, epochs: float) -> ModelConfig:
         return ladder.dials(self._model, rung, self._context, dropout_for(epochs), self._tie)
