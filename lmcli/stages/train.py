@@ -36,22 +36,9 @@ def assemble(request: Request) -> Stage:
 
     def trained(work: Work) -> Outcome:
         """The key of `work` is that of the run."""
-        from lmcli.stages import samples
-        from lmcli.stages.publishing import made_from, run_directory
-        from lmcli.training.joining import world_of
-        from lmcli.training.origin import Origin
-        from lmcli.training.pretrain import pretrain
-
-        tokens, run, progress = work.inputs["tokens"], run_directory(work), work.progress
-        origin = Origin(
-            made_from=made_from(work, without_extension(requested)),
-            extend=train.extend,
-            model=made.digest if made and run_key(stage_of(stage, made), made.inputs) == work.key else None,
-            base=base.directory(work, "base") if base else None,
-        )
-        watch = samples.probes(train, run, work.inputs["tokenizer"], progress)
-        world = world_of(train.strategy)
-        return pretrain(tokens, model, train, run, work.key, progress, work.started, watch, origin, world)
+        same_run = made is not None and run_key(stage_of(stage, made), made.inputs) == work.key
+        digest = made.digest if made and same_run else None
+        return _trained(work, model, train, requested, digest, base.directory(work, "base") if base else None)
 
     def build(work: Work) -> Made:
         from lmcli.stages import crew
@@ -80,6 +67,30 @@ def assemble(request: Request) -> Stage:
         command="lmcli train" if request.name == "model" else f"lmcli train --name {request.name}",
     )
     return stage
+
+
+def _trained(
+    work: Work,
+    model: ModelConfig,
+    train: PretrainConfig,
+    requested: Mapping[str, Any],
+    digest: str | None,
+    base: Path | None,
+) -> Outcome:
+    """What pretraining gives, in each of the processes that work on it; `digest` is that of the model so far."""
+    from lmcli.stages import samples
+    from lmcli.stages.publishing import made_from, run_directory
+    from lmcli.training.joining import world_of
+    from lmcli.training.origin import Origin
+    from lmcli.training.pretrain import pretrain
+
+    tokens, run, progress = work.inputs["tokens"], run_directory(work), work.progress
+    origin = Origin(
+        made_from=made_from(work, without_extension(requested)), extend=train.extend, model=digest, base=base
+    )
+    watch = samples.probes(train, run, work.inputs["tokenizer"], progress)
+    world = world_of(train.strategy)
+    return pretrain(tokens, model, train, run, work.key, progress, work.started, watch, origin, world)
 
 
 def run_key(stage: Stage, records: Mapping[str, InputRecord]) -> str:
