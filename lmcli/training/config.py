@@ -31,6 +31,9 @@ class TrainConfig(ComputeConfig):
     batch_tokens: Annotated[Amount, "tokens in one step", Flag()] = "auto"
     micro_batch: Annotated[Amount, "rows computed at once; a step adds up as many as it needs"] = "auto"
     clip: Annotated[float, "largest norm of a step's gradient; 0 lets any pass", Ge(0)] = 1.0
+    compile: Annotated[
+        bool, "let torch.compile make code for the model's passes first; takes a minute and pays in long runs on a GPU"
+    ] = False
     eval_every: Annotated[Amount, "steps between validations", Flag()] = "auto"
     save_every: Annotated[Amount, "steps between checkpoints", Unkeyed()] = "auto"
     strategy: Annotated[

@@ -63,10 +63,13 @@ class Stepper:
         cls, model: nn.Module, objective: Objective, config: TrainConfig, compute: Compute, world: World = SOLO
     ) -> Stepper:
         """A stepper with a fresh optimizer, as the settings ask for; `world.prepare` comes before."""
+        optimizer = config.optimizer.build(model)
+        if config.compile:
+            compile_passes(model, compute.device)
         return cls(
             model,
             objective,
-            config.optimizer.build(model),
+            optimizer,
             clip=config.clip,
             seed=config.seed,
             device=compute.device,
@@ -114,6 +117,12 @@ class Stepper:
         if self._clip and norm > self._clip and math.isfinite(norm):
             torch._foreach_mul_(gradients, self._clip / norm)
         return norm
+
+
+def compile_passes(model: nn.Module, device: str) -> None:
+    """Replace `model.hidden` by compiled code; on CUDA a step's launches are recorded once and played back (graphs)."""
+    mode = "reduce-overhead" if torch.device(device).type == "cuda" else "default"
+    model.hidden = torch.compile(model.hidden, mode=mode)  # type: ignore[arg-type, assignment]
 
 
 def _seed(device: str, seed: int) -> None:
