@@ -52,7 +52,13 @@ class OptimizerFactors:
     update: float = 0.0
 
 
-OPTIMIZERS = {"adamw": OptimizerFactors(8, 8), "muon": OptimizerFactors(4, 8, 31.7)}
+OPTIMIZERS = {
+    "adamw": OptimizerFactors(8, 8),
+    "adam": OptimizerFactors(8, 8),
+    "sgd": OptimizerFactors(4, 4),
+    "adagrad": OptimizerFactors(4, 4),
+    "muon": OptimizerFactors(4, 8, 31.7),
+}
 ANY_OPTIMIZER = OptimizerFactors(8, 8)
 
 
