@@ -26,7 +26,7 @@ class TrainConfig(ComputeConfig):
         str, 'how long to train: a time ("90s", "10m"), "2000 steps" or "3 epochs"', Flag(), Predicate(is_length)
     ] = "5m"
     seed: Annotated[int, "the same number draws the same weights and order of the data", Flag(), Ge(0)] = 0
-    optimizer: Annotated[Any, "rule that moves the weights", Owned(OPTIMIZERS, "muon")] = Muon()
+    optimizer: Annotated[Any, "rule that moves the weights", Owned(OPTIMIZERS, "muon", by_place="custom")] = Muon()
     schedule: Annotated[Any, "course of the learning rate", Owned(SCHEDULES, "wsd")] = Wsd()
     batch_tokens: Annotated[Amount, "tokens in one step", Flag()] = "auto"
     micro_batch: Annotated[Amount, "rows computed at once; a step adds up as many as it needs"] = "auto"
