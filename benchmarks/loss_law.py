@@ -17,14 +17,17 @@ import math
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from lmcli.models.config import ModelConfig
 from lmcli.models.shape import matmul_parameters, resolved_shape
+from lmcli.stages.planning import text_of
 from lmcli.tokens.shards import TokenStream
+from lmcli.tokens.tokenizer import Tokenizer
 from lmcli.training import expectation
-from lmcli.training.expectation import SAMPLE, Law, Text, compressed_bits, expected
+from lmcli.training.expectation import Law, Text, expected
 
 RUNS = (
     # depth, width, steps
@@ -45,15 +48,18 @@ def lmcli(project: Path, *line: object) -> str:
     return subprocess.run(command, cwd=project, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def corpus_runs(file: Path, kind: str, project: Path) -> list[dict[str, Any]]:
-    """All runs on one corpus."""
+def corpus_runs(file: Path, kind: str, project: Path, most: int) -> Iterator[dict[str, Any]]:
+    """The runs on one corpus of at most `most` steps."""
     project.mkdir()
     lmcli(project, "init", "--quiet")
     lmcli(project, "tokenize", file, "--kind", kind, "--quiet")
     tokens = project / lmcli(project, "path", "tokens").strip()
     train = TokenStream.open(tokens, "train")
-    text = Text(len(train), train.text_bytes, train.vocab_size, compressed_bits(file.read_bytes()[:SAMPLE]))
-    return [{**dataclasses.asdict(text), **one_run(project, *run), "corpus": f"{file.name}:{kind}"} for run in RUNS]
+    text = text_of(train, Tokenizer.load(project / lmcli(project, "path", "tokenizer").strip()))
+    for depth, width, steps in RUNS:
+        if steps <= most:
+            run = one_run(project, depth, width, steps)
+            yield {**dataclasses.asdict(text), **run, "corpus": f"{file.name}:{kind}"}
 
 
 def one_run(project: Path, depth: int, width: int, steps: int) -> dict[str, Any]:
@@ -66,7 +72,7 @@ def one_run(project: Path, depth: int, width: int, steps: int) -> dict[str, Any]
 
 
 def expectation_of(run: dict[str, Any], law: Law) -> float:
-    text = Text(run["tokens"], run["text_bytes"], run["vocab_size"], run["compressed"])
+    text = Text(*(run[field.name] for field in dataclasses.fields(Text)))
     return expected(run["weights"], run["seen"], text, law).middle
 
 
@@ -94,6 +100,12 @@ def report(runs: list[dict[str, Any]], law: Law) -> None:
         print(f"{run['corpus']:28} {size:36} {run['bits']:.3f} bits per byte, expected {ratio:.3f} times")
     errors = sorted(abs(math.log(expectation_of(run, law) / run["bits"])) for run in runs)
     print(f"half of the errors are below {errors[len(errors) // 2]:.1%}, all below {errors[-1]:.1%}")
+    for corpus in sorted({run["corpus"] for run in runs}):
+        law_of_others = fitted([run for run in runs if run["corpus"] != corpus], law)
+        mine = [
+            abs(math.log(expectation_of(run, law_of_others) / run["bits"])) for run in runs if run["corpus"] == corpus
+        ]
+        print(f"fitted to the other corpora, the error on {corpus} is at most {max(mine):.1%}")
     print(f"LAW = Law({', '.join(f'{name}={value:.4g}' for name, value in dataclasses.asdict(law).items())})")
 
 
@@ -101,14 +113,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpora", nargs="*", help="FILE:KIND")
     parser.add_argument("--out", type=Path, default=Path("runs.jsonl"), help="where to keep the runs")
+    parser.add_argument("--most", type=int, default=1000, help="steps; longer runs are left out")
     parser.add_argument("--fit", type=Path, help="what an earlier run kept")
     options = parser.parse_args()
     runs = [json.loads(line) for line in options.fit.read_text().splitlines()] if options.fit else []
     with tempfile.TemporaryDirectory() as folder:
         for number, corpus in enumerate(options.corpora):
             name, _, kind = corpus.rpartition(":")
-            runs += corpus_runs(Path(name).resolve(), kind, Path(folder) / str(number))
-            options.out.write_text("".join(json.dumps(run) + "\n" for run in runs))
+            for run in corpus_runs(Path(name).resolve(), kind, Path(folder) / str(number), options.most):
+                runs.append(run)
+                options.out.write_text("".join(json.dumps(run) + "\n" for run in runs))
     report(runs, fitted(runs, expectation.LAW))
 
 

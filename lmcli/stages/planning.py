@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from lmcli.errors import ArtifactError, UsageError
 from lmcli.models.config import ModelConfig
 from lmcli.models.device import resolve_compute, use_threads
@@ -16,12 +18,14 @@ from lmcli.project.settings import Given
 from lmcli.tokens.shards import TokenStream
 from lmcli.tokens.tokenizer import Tokenizer
 from lmcli.training.config import TrainConfig
-from lmcli.training.expectation import ENGLISH, SAMPLE, Text, bytes_per_token, compressed_bits
+from lmcli.training.expectation import SAMPLE, Text, compressed_bits, english, unigram_bits
 from lmcli.training.forecast import Forecast, forecast
 from lmcli.training.machine import assumed, on_random_tokens
 from lmcli.training.planner import Corpus
 
 TABLES = {"model": ModelConfig, "train": TrainConfig}
+COUNTED = 1_000_000
+"""Tokens of which frequencies are counted."""
 NO_TOKENS = "run `lmcli tokenize` first, or give --tokens and --vocab"
 
 
@@ -57,19 +61,24 @@ def _given_corpus(assume: Assumed) -> tuple[Corpus, Text] | None:
         raise UsageError("--tokens and --vocab go together", "give both, or neither for the project's own tokens")
     if assume.tokens is None or assume.vocab is None:
         return None
-    size = round(assume.tokens * bytes_per_token(assume.vocab))
-    return Corpus(assume.tokens, assume.tokens // 9, assume.vocab), Text(assume.tokens, size, assume.vocab, ENGLISH)
+    return Corpus(assume.tokens, assume.tokens // 9, assume.vocab), english(assume.tokens, assume.vocab)
 
 
 def _corpus(project: Project | None) -> tuple[Corpus, Text]:
-    """The tokens of the project, and how well a sample of its text compresses."""
+    """The tokens of the project, and how hard their text is."""
     entries = project.manifest().entries if project else {}
     if project is None or not {"tokens", "tokenizer"} <= entries.keys():
         raise ArtifactError("there are no tokens to plan for", NO_TOKENS)
     tokens = project.directory(entries["tokens"])
     train, validation = (TokenStream.open(tokens, side) for side in ("train", "validation"))
     corpus = Corpus(len(train), len(validation), train.vocab_size)
-    tokenizer = Tokenizer.load(project.directory(entries["tokenizer"]))
-    sample = tokenizer.decode(train.take(0, min(len(train), SAMPLE)).tolist()) if len(train) else ""
-    bits = compressed_bits(sample.encode()[:SAMPLE])
-    return corpus, Text(max(1, len(train)), max(1, train.text_bytes), train.vocab_size, bits)
+    return corpus, text_of(train, Tokenizer.load(project.directory(entries["tokenizer"])))
+
+
+def text_of(train: TokenStream, tokenizer: Tokenizer) -> Text:
+    """What the expectation rests on, from the first tokens of the training side."""
+    tokens = train.take(0, min(len(train), COUNTED)) if len(train) else np.zeros(0, dtype=np.int64)
+    sample = tokenizer.decode(tokens[:SAMPLE].tolist()).encode()[:SAMPLE]
+    size = max(1, train.text_bytes)
+    unigram = unigram_bits(tokens, size * len(tokens) / max(1, len(train)))
+    return Text(max(1, len(train)), size, train.vocab_size, unigram, compressed_bits(sample))

@@ -105,7 +105,10 @@ def demand(
 ) -> Demand:
     """The demand of a resolved model."""
     shape = FAMILIES.load(model.family).shape_of(model, vocab_size)
-    optimizer = name_of(OPTIMIZERS, config.optimizer)
+    try:
+        optimizer = name_of(OPTIMIZERS, config.optimizer)
+    except StopIteration:  # one that is not in the registry
+        optimizer = ""
     return Demand(shape, rows, micro_rows, compute.device, compute.dtype, optimizer)
 
 

@@ -4,13 +4,14 @@ import itertools
 import math
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmcli.training.expectation import BAND, Text, bytes_per_token, compressed_bits, expected
+from lmcli.training.expectation import BAND, Text, compressed_bits, english, expected, unigram_bits
 
-TEXT = Text(tokens=1_000_000, text_bytes=3_400_000, vocab_size=4096, compressed=2.7)
+TEXT = Text(tokens=1_000_000, text_bytes=3_400_000, vocab_size=4096, unigram=2.7, compressed=2.3)
 
 
 @given(weights=st.integers(10**4, 10**9), seen=st.integers(10**4, 10**9), factor=st.floats(1.1, 100))
@@ -37,14 +38,21 @@ def test_further_passes_are_worth_less_and_less() -> None:
 def test_the_compressor_tells_easy_text_from_hard_text() -> None:
     noise = random.Random(0).randbytes(100_000)
     prose = "".join(random.Random(0).choices("the cat sat on a mat. ", k=100_000)).encode()
-    assert compressed_bits(b"") == pytest.approx(0, abs=100)
     assert compressed_bits(bytes(100_000)) < 0.1
     assert 2 < compressed_bits(prose) < 4.5
     assert compressed_bits(noise) == pytest.approx(8, abs=0.1)
 
 
-def test_tokens_of_larger_vocabularies_are_longer() -> None:
-    assert bytes_per_token(65) == 1
-    assert bytes_per_token(3072) == pytest.approx(3.41)
-    assert bytes_per_token(8192) == pytest.approx(3.8, abs=0.05)
-    assert bytes_per_token(50_000) > bytes_per_token(8192)
+def test_frequencies_cost_their_entropy() -> None:
+    assert unigram_bits(np.array([0, 1, 2, 3] * 10), 40.0) == pytest.approx(2)
+    assert unigram_bits(np.array([0, 1, 2, 3] * 10), 80.0) == pytest.approx(1)
+    assert unigram_bits(np.array([5] * 10), 10.0) == 0
+    assert unigram_bits(np.zeros(0, dtype=np.int64), 0.0) == 0
+
+
+def test_english_has_longer_tokens_with_more_words() -> None:
+    sizes = [english(1000, vocab).text_bytes for vocab in (65, 3072, 8192, 50_000)]
+    assert sizes[0] == 1000
+    assert sizes[1] == 3410
+    assert sizes[2] == pytest.approx(3800, rel=0.01)
+    assert sizes == sorted(sizes)

@@ -1,7 +1,7 @@
 """Muon's update: momentum made orthogonal by Newton-Schulz iterations (Jordan et al., 2024).
 
-In float32 and for all matrices of a shape at once, which is 4 to 6 times as fast on a CPU without bfloat16 as
-`torch.optim.Muon`, which takes them one by one in bfloat16.
+For all matrices of a shape at once, and in float32 where bfloat16 is not faster: on a CPU without bfloat16 units that
+is 4 to 6 times as fast as `torch.optim.Muon`, which takes matrices one by one in bfloat16.
 """
 
 from __future__ import annotations
@@ -11,19 +11,24 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from lmcli.models.device import fast_bfloat16
 from lmcli.training.optimizers.optimizer import restore
 
 QUINTIC = (3.4445, -4.7750, 2.0315)
 """Coefficients of x -> a x + b x^3 + c x^5 that drive singular values into about [0.7, 1.2] in the fewest steps."""
 
 
-def orthogonalised(matrices: Tensor, steps: int = 5) -> Tensor:
-    """For each matrix U S V^T of the stack (n, rows, columns) about U V^T."""
+ITERATIONS = 4
+"""A fifth one moves the singular values of a random 384 x 1024 matrix, [0.68, 1.20], no nearer to 1: [0.68, 1.14]."""
+
+
+def orthogonalised(matrices: Tensor, dtype: torch.dtype = torch.float32, iterations: int = ITERATIONS) -> Tensor:
+    """For each matrix U S V^T of the stack (n, rows, columns) about U V^T, computed and returned in `dtype`."""
     a, b, c = QUINTIC
     tall = matrices.shape[-2] > matrices.shape[-1]
     x = matrices.mT if tall else matrices
-    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
-    for _ in range(steps):
+    x = (x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)).to(dtype).contiguous()
+    for _ in range(iterations):
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x.mT if tall else x
@@ -40,13 +45,14 @@ class OrthogonalMomentum:
             members: list[Tensor] = [named[name] for name in names]
             memory = torch.zeros(len(names), *shape, dtype=torch.float32, device=members[0].device)
             self._stacks.append((names, members, memory))
+            self._dtype = torch.bfloat16 if fast_bfloat16(str(memory.device)) else torch.float32
 
     @torch.no_grad()
     def step(self, scale: float) -> None:
         for _, members, memory in self._stacks:
             gradients = torch.stack([_gradient(parameter) for parameter in members])
             memory.lerp_(gradients, 1 - self._momentum)
-            update = orthogonalised(gradients.lerp_(memory, self._momentum))
+            update = orthogonalised(gradients.lerp_(memory, self._momentum), self._dtype)
             rows, columns = update.shape[-2:]
             lr = self._lr * scale
             torch._foreach_mul_(members, 1 - lr * self._weight_decay)
