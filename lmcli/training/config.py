@@ -31,6 +31,15 @@ class TrainConfig(ComputeConfig):
     batch_tokens: Annotated[Amount, "tokens in one step", Flag()] = "auto"
     micro_batch: Annotated[Amount, "rows computed at once; a step adds up as many as it needs"] = "auto"
     clip: Annotated[float, "largest norm of a step's gradient; 0 lets any pass", Ge(0)] = 1.0
+    l2: Annotated[float, "penalty of l2 / 2 for the sum of all squared weights of matrices, in the loss", Ge(0)] = 0.0
+    label_smoothing: Annotated[
+        float, "share of each target that goes to all tokens alike, in training only", Ge(0), Lt(1)
+    ] = 0.0
+    recompute: Annotated[
+        bool,
+        "compute activations again in the backward pass instead of keeping them: less memory, about a third more time",
+        Unkeyed(),
+    ] = False
     eval_every: Annotated[Amount, "steps between validations", Flag()] = "auto"
     save_every: Annotated[Amount, "steps between checkpoints", Unkeyed()] = "auto"
     early_stop: Annotated[
