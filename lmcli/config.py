@@ -43,10 +43,21 @@ class Unkeyed:
 
 @dataclass(frozen=True)
 class Owned:
-    """Marks a field whose table belongs to a registry entry: `name` picks the entry, the other keys are its fields."""
+    """Marks a field whose table belongs to a registry entry: `name` picks the entry, the other keys are its fields.
+
+    `by_place` is the entry that a name of the form module:Class stands for; its key `target` is that name.
+    """
 
     registry: Registry
     default: str
+    by_place: str | None = None
+
+    def table(self, value: Any) -> Any:
+        """The table that a bare name stands for; anything else as it is."""
+        table = {"name": value} if isinstance(value, str) else value
+        if self.by_place and isinstance(table, Mapping) and ":" in str(table.get("name", "")):
+            return {"target": table["name"], **table, "name": self.by_place}
+        return table
 
 
 @dataclass(frozen=True)
@@ -141,7 +152,7 @@ def _decode_owned(owned: Owned, value: Any, path: str, default: Any = None) -> A
 
     `default` counts only where it is of the entry that is named: the settings of one optimizer mean nothing to another.
     """
-    table = {"name": value} if isinstance(value, str) else value
+    table = owned.table(value)
     if not isinstance(table, Mapping):
         raise ConfigError(f"{path} must be a name or a table with a name, not {value!r}", key=path)
     name = table.get("name", owned.default)
@@ -226,14 +237,31 @@ def leaf(cls: type, path: tuple[str, ...], values: Mapping[str, Any], where: str
     if field.owned_list and len(path) == 1:
         return tuple[str, ...]
     if not field.owned:
+        if len(path) == 2 and get_origin(field.type) is Mapping:
+            return _one_value()
         if len(path) > 1:
             raise ConfigError(f"unknown key {where}", f"{path[0]} has no keys of its own", where)
         return field.hint
     if path[1:] == ("name",) or len(path) == 1:
-        return Literal[tuple(field.owned.registry)]
-    table = _as_table(values.get(path[0], {}))
+        return _names(field.owned)
+    table = _as_table(field.owned, values.get(path[0], {}))
     entry = _entry(field.owned.registry, table.get("name", field.owned.default), where)
     return leaf(entry, path[1:], table, where)
+
+
+def _names(owned: Owned) -> Any:
+    """What may name an entry."""
+    known: Any = Literal[tuple(owned.registry)]
+    if not owned.by_place:
+        return known
+    return known | Annotated[str, *fields(owned.registry.load(owned.by_place))["target"].constraints]
+
+
+def _one_value() -> Any:
+    """The first kind of number, flag or text as which a value in an open table can be read."""
+    from pydantic import Field as Mark
+
+    return Annotated[int | float | bool | str, Mark(union_mode="left_to_right")]
 
 
 def dump(config: Any) -> dict[str, Any]:
@@ -277,16 +305,15 @@ def walk(cls: type, values: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> 
     for name, field in fields(cls).items():
         yield (*prefix, name), field
         if field.owned:
-            table = _as_table(values.get(name, {}))
+            table = _as_table(field.owned, values.get(name, {}))
             chosen = table.get("name", field.owned.default)
             if isinstance(chosen, str) and chosen in field.owned.registry:
                 yield from walk(field.owned.registry.load(chosen), table, (*prefix, name))
 
 
-def _as_table(value: Any) -> Mapping[str, Any]:
-    if isinstance(value, str):
-        return {"name": value}
-    return value if isinstance(value, Mapping) else {}
+def _as_table(owned: Owned, value: Any) -> Mapping[str, Any]:
+    table = owned.table(value)
+    return table if isinstance(table, Mapping) else {}
 
 
 def _join(path: str, key: str) -> str:

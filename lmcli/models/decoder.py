@@ -24,6 +24,8 @@ class Decoder(nn.Module):
     """
 
     kind: ClassVar[str] = "decoder"
+    recompute: bool = False
+    """In training mode without a cache, keep what enters each block and compute the rest again for the gradient."""
     shape: Shape
     embedding: nn.Parameter
     head: nn.Parameter | None

@@ -9,6 +9,7 @@ from typing import Any, Self
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from lmcli.models.attention import Cache, attend, padding_bias
 from lmcli.models.config import ModelConfig
@@ -87,7 +88,10 @@ class Qwen3(Decoder):
         if self.training:
             x_btd = dropout(x_btd, self.dropout)
         for layer, block in enumerate(self.blocks):
-            x_btd = block(x_btd, turn, bias, cache, layer)
+            if self.recompute and self.training and cache is None:
+                x_btd = checkpoint(block, x_btd, turn, bias, None, layer, use_reentrant=False)
+            else:
+                x_btd = block(x_btd, turn, bias, cache, layer)
         if cache is not None:
             cache.advance(positions)
         return self.norm(x_btd)  # type: ignore[no-any-return]

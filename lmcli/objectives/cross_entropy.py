@@ -19,14 +19,15 @@ CHUNK = 2**21
 """Logits held at once (8 MB in float32): fits the cache that cores share."""
 
 
-def summed(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+def summed(hidden: Tensor, weight: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
     """The sum over N positions of the nats that `targets` (N,) cost, given `hidden` (N, D) and the head's `weight`.
 
-    The weight is (V, D). The result is float32, whatever the type of the model, and differentiable once.
+    With smoothing e a target is 1 - e of its token and e / V of each token (Szegedy et al., 2016). The weight is
+    (V, D). The result is float32, whatever the type of the model, and differentiable once.
     """
     if len(targets) * weight.shape[0] <= CHUNK:
-        return F.cross_entropy(F.linear(hidden, weight).float(), targets, reduction="sum")
-    result: Tensor = _Chunked.apply(hidden, weight, targets)  # type: ignore[no-untyped-call]
+        return F.cross_entropy(F.linear(hidden, weight).float(), targets, reduction="sum", label_smoothing=smoothing)
+    result: Tensor = _Chunked.apply(hidden, weight, targets, smoothing)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -45,10 +46,13 @@ def _rows(weight: Tensor) -> int:
 
 
 class _Chunked(torch.autograd.Function):
-    """d loss / d logits = softmax - onehot, so both gradients are known as soon as a chunk's softmax is."""
+    """d loss / d logits = softmax - target, so both gradients are known as soon as a chunk's softmax is.
+
+    The target is one-hot, unless it is smoothed.
+    """
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, smoothing: float) -> Tensor:
         hidden, weight = working(hidden), working(weight)
         to_hidden = torch.empty_like(hidden)
         to_weight = torch.zeros_like(weight, dtype=torch.float32)
@@ -58,8 +62,12 @@ class _Chunked(torch.autograd.Function):
             part = slice(first, first + rows)
             goal = targets[part, None]
             softmax = (hidden[part] @ weight.T).float().log_softmax(1)
-            total -= softmax.gather(1, goal).sum()
-            softmax.exp_().scatter_add_(1, goal, softmax.new_full(goal.shape, -1.0))
+            total -= (1 - smoothing) * softmax.gather(1, goal).sum()
+            if smoothing:
+                total -= smoothing * softmax.mean(1).sum()
+            softmax.exp_().scatter_add_(1, goal, softmax.new_full(goal.shape, smoothing - 1))
+            if smoothing:
+                softmax -= smoothing / weight.shape[0]
             softmax = softmax.to(hidden.dtype)
             torch.mm(softmax, weight, out=to_hidden[part])
             _add_product(to_weight, softmax.T, hidden[part])
@@ -67,10 +75,10 @@ class _Chunked(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
         to_hidden, to_weight = ctx.saved_tensors
         scale = gradients[0]
-        return to_hidden * scale, to_weight * scale, None
+        return to_hidden * scale, to_weight * scale, None, None
 
 
 def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:

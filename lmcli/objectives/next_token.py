@@ -10,20 +10,24 @@ from lmcli.objectives.batch import IGNORED, Batch, Sums
 
 
 class NextToken:
-    """Cross-entropy of a batch's targets; `end_id` is the one target that stands for no text."""
+    """Cross-entropy of a batch's targets; `end_id` is the one target that stands for no text.
+
+    `label_smoothing` changes the loss to train on, never that of `evaluate`.
+    """
 
     needs = "decoder"
 
-    def __init__(self, end_id: int) -> None:
+    def __init__(self, end_id: int, label_smoothing: float = 0.0) -> None:
         self.end_id = end_id
+        self.label_smoothing = label_smoothing
 
     def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, int]:
         """Sum of nats over the batch's targets, and their number."""
         hidden, targets = _predicted(model, batch)
-        return cross_entropy.summed(hidden, _head(model), targets), batch.count
+        return cross_entropy.summed(hidden, _head(model), targets, self.label_smoothing), batch.count
 
     def evaluate(self, model: nn.Module, batch: Batch) -> Sums:
-        """The loss of the batch as exact sums, with what predicts text apart from what predicts the end token."""
+        """Cross-entropy of the batch as exact sums, with what predicts text apart from what predicts the end token."""
         with torch.no_grad():
             hidden, targets = _predicted(model, batch)
             nats = cross_entropy.each(hidden, _head(model), targets).double()

@@ -26,13 +26,22 @@ class TrainConfig(ComputeConfig):
         str, 'how long to train: a time ("90s", "10m"), "2000 steps" or "3 epochs"', Flag(), Predicate(is_length)
     ] = "5m"
     seed: Annotated[int, "the same number draws the same weights and order of the data", Flag(), Ge(0)] = 0
-    optimizer: Annotated[Any, "rule that moves the weights", Owned(OPTIMIZERS, "muon")] = Muon()
+    optimizer: Annotated[Any, "rule that moves the weights", Owned(OPTIMIZERS, "muon", by_place="custom")] = Muon()
     schedule: Annotated[Any, "course of the learning rate", Owned(SCHEDULES, "wsd")] = Wsd()
     batch_tokens: Annotated[Amount, "tokens in one step", Flag()] = "auto"
     micro_batch: Annotated[Amount, "rows computed at once; a step adds up as many as it needs"] = "auto"
     clip: Annotated[float, "largest norm of a step's gradient; 0 lets any pass", Ge(0)] = 1.0
     compile: Annotated[
         bool, "let torch.compile make code for the model's passes first; takes a minute and pays in long runs on a GPU"
+    ] = False
+    l2: Annotated[float, "penalty of l2 / 2 for the sum of all squared weights of matrices, in the loss", Ge(0)] = 0.0
+    label_smoothing: Annotated[
+        float, "share of each target that goes to all tokens alike, in training only", Ge(0), Lt(1)
+    ] = 0.0
+    recompute: Annotated[
+        bool,
+        "compute activations again in the backward pass instead of keeping them: less memory, about a third more time",
+        Unkeyed(),
     ] = False
     eval_every: Annotated[Amount, "steps between validations", Flag()] = "auto"
     save_every: Annotated[Amount, "steps between checkpoints", Unkeyed()] = "auto"

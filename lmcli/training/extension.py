@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from lmcli.config import name_of
 from lmcli.errors import ArtifactError, ConfigError
 from lmcli.project import durable
 from lmcli.training.length import LONGER_HINT, Length, parse_longer
 from lmcli.training.plan import Extension, Plan
 from lmcli.training.run import RunDirectory
+from lmcli.training.schedules import SCHEDULES
 from lmcli.training.shared_run import Run
 from lmcli.training.state import State
 
@@ -63,7 +65,7 @@ def settle(run: RunDirectory, asked: str, schedule: Any, of: str | None) -> None
     """
     start = cooldown_start(schedule)
     if asked and start is None:
-        name = type(schedule).__name__.lower()
+        name = name_of(SCHEDULES, schedule)
         hint = "train with the schedule wsd, or train the model further as a new one with --continue-from"
         raise ConfigError(f"train.extend: the schedule {name} has no stretch before a cooldown to go on from", hint)
     if run.plan is None or asked == (run.extensions[-1].asked if run.extensions else ""):

@@ -106,7 +106,7 @@ class _Bench:
     ) -> None:
         self._config, self.compute, self._model = config, compute, model.to(compute.device)
         self._world = world
-        self._objective = Supervised(tokenizer.end_id)
+        self._objective = Supervised(tokenizer.end_id, config.label_smoothing)
         if model.kind != self._objective.needs:
             raise ConfigError(f"fine-tuning needs a {self._objective.needs}, and the base is a {model.kind}")
         sides: tuple[list[tuple[list[int], list[int]]], ...] = ([], [])

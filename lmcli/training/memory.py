@@ -52,7 +52,13 @@ class OptimizerFactors:
     update: float = 0.0
 
 
-OPTIMIZERS = {"adamw": OptimizerFactors(8, 8), "muon": OptimizerFactors(4, 8, 31.7)}
+OPTIMIZERS = {
+    "adamw": OptimizerFactors(8, 8),
+    "adam": OptimizerFactors(8, 8),
+    "sgd": OptimizerFactors(4, 4),
+    "adagrad": OptimizerFactors(4, 4),
+    "muon": OptimizerFactors(4, 8, 31.7),
+}
 ANY_OPTIMIZER = OptimizerFactors(8, 8)
 
 
@@ -87,9 +93,19 @@ class Memory:
 
 
 def estimated(
-    shape: Shape, *, micro_rows: int, accumulates: bool, dtype: str, optimizer: str, keeps_best: bool = True
+    shape: Shape,
+    *,
+    micro_rows: int,
+    accumulates: bool,
+    dtype: str,
+    optimizer: str,
+    keeps_best: bool = True,
+    recompute: bool = False,
 ) -> Memory:
-    """The memory of training `shape` with `micro_rows` rows of its context at once, by an optimizer of that name."""
+    """The memory of training `shape` with `micro_rows` rows of its context at once, by an optimizer of that name.
+
+    `recompute` keeps what enters each block, and the rest of one block at a time.
+    """
     factors = FACTORS[dtype]
     rule = OPTIMIZERS.get(optimizer, ANY_OPTIMIZER)
     numbers, matrices = parameters(shape), shape.depth * block_matmul_parameters(shape)
@@ -99,11 +115,18 @@ def estimated(
         optimizer=round(rule.matrix * matrices + rule.other * (numbers - matrices)),
         kept=4 * numbers if keeps_best else 0,
         gradients=round(factors.gradient * numbers),
-        activations=round(tokens * shape.depth * _block_bytes(shape, factors)),
+        activations=round(tokens * _activation_bytes(shape, factors, dtype, recompute)),
         head=_head_bytes(shape, tokens, factors),
         update=round(rule.update * shape.depth * 2 * shape.width * shape.ffn),
         accumulates=accumulates,
     )
+
+
+def _activation_bytes(shape: Shape, factors: Factors, dtype: str, recompute: bool) -> float:
+    """For one token."""
+    if not recompute:
+        return shape.depth * _block_bytes(shape, factors)
+    return shape.depth * shape.width * (2 if dtype == "bfloat16" else 4) + _block_bytes(shape, factors)
 
 
 def _block_bytes(shape: Shape, factors: Factors) -> float:
@@ -116,11 +139,15 @@ def _head_bytes(shape: Shape, tokens: int, factors: Factors) -> int:
     return round(factors.logit * logits + factors.head * shape.vocab_size * shape.width)
 
 
-def largest_micro_batch(shape: Shape, free: int, *, at_most: int, dtype: str, optimizer: str) -> int:
+def largest_micro_batch(
+    shape: Shape, free: int, *, at_most: int, dtype: str, optimizer: str, recompute: bool = False
+) -> int:
     """The most rows at once, below `at_most`, with which training fits into `free` bytes; 0 when not even one does."""
     fitting = 0
     for rows in range(1, at_most):
-        asked = estimated(shape, micro_rows=rows, accumulates=True, dtype=dtype, optimizer=optimizer)
+        asked = estimated(
+            shape, micro_rows=rows, accumulates=True, dtype=dtype, optimizer=optimizer, recompute=recompute
+        )
         if asked.total > free:
             break
         fitting = rows

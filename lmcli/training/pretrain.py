@@ -105,7 +105,7 @@ class _Bench:
         self._dials = self._base.dials(model) if self._base else model
         self._train = TokenStream.open(tokens, "train")
         self._validation = TokenStream.open(tokens, "validation")
-        self._objective = Causal(self._train.end_id)
+        self._objective = Causal(self._train.end_id, config.label_smoothing)
         self._family: type[Decoder] = FAMILIES.load(self._dials.family)
         if self._family.kind != self._objective.needs:
             raise ConfigError(f"pretraining needs a {self._objective.needs}, and {self._dials.family} is none")

@@ -37,6 +37,7 @@ class Demand:
     device: str
     dtype: str
     optimizer: str
+    recompute: bool = False
 
     @property
     def memory(self) -> Memory:
@@ -46,6 +47,7 @@ class Demand:
             accumulates=self.micro_rows < self.rows,
             dtype=self.dtype,
             optimizer=self.optimizer,
+            recompute=self.recompute,
         )
 
     def check(self) -> None:
@@ -73,7 +75,12 @@ class Demand:
         """What to do where only `free` bytes are."""
         close = "close other programs"
         rows = memory.largest_micro_batch(
-            self.shape, free, at_most=self.micro_rows, dtype=self.dtype, optimizer=self.optimizer
+            self.shape,
+            free,
+            at_most=self.micro_rows,
+            dtype=self.dtype,
+            optimizer=self.optimizer,
+            recompute=self.recompute,
         )
         if rows:
             return f"{close}, or set micro_batch to {rows}: the same batch in more parts"
@@ -109,7 +116,7 @@ def demand(
         optimizer = name_of(OPTIMIZERS, config.optimizer)
     except StopIteration:  # one that is not in the registry
         optimizer = ""
-    return Demand(shape, rows, micro_rows, compute.device, compute.dtype, optimizer)
+    return Demand(shape, rows, micro_rows, compute.device, compute.dtype, optimizer, config.recompute)
 
 
 def is_shortage(error: BaseException) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lmcli.models.decoder import Decoder
 from lmcli.models.device import Compute
 from lmcli.objectives.batch import Batch, Objective
 from lmcli.training.config import TrainConfig
@@ -43,6 +44,7 @@ class Stepper:
         optimizer: Optimizer,
         *,
         clip: float,
+        l2: float = 0.0,
         seed: int,
         device: str = "cpu",
         autocast: Callable[[], AbstractContextManager[Any]],
@@ -52,6 +54,7 @@ class Stepper:
         self.optimizer = optimizer
         self._objective = objective
         self._clip = clip
+        self._l2 = l2
         self._seed = seed
         self._device = device
         self._autocast = autocast
@@ -63,6 +66,8 @@ class Stepper:
         cls, model: nn.Module, objective: Objective, config: TrainConfig, compute: Compute, world: World = SOLO
     ) -> Stepper:
         """A stepper with a fresh optimizer, as the settings ask for; `world.prepare` comes before."""
+        if isinstance(model, Decoder):
+            model.recompute = config.recompute
         optimizer = config.optimizer.build(model)
         if config.compile:
             compile_passes(model, compute.device)
@@ -71,6 +76,7 @@ class Stepper:
             objective,
             optimizer,
             clip=config.clip,
+            l2=config.l2,
             seed=config.seed,
             device=compute.device,
             autocast=compute.autocast,
@@ -88,6 +94,7 @@ class Stepper:
         try:
             own = self._gradient(number, micro_batches, count, check)
             self.world.reduce(self._parameters)
+            self._add_penalty()
             norm = self._clipped_norm()
             (nats,) = self.world.sum(own)
             result = StepResult(nats / max(1, count), norm, count)
@@ -110,6 +117,14 @@ class Stepper:
             (nats / count).backward()  # type: ignore[no-untyped-call]
             total += nats.item()
         return total
+
+    @torch.no_grad()
+    def _add_penalty(self) -> None:
+        """The gradient of l2 / 2 * |w|^2 over all matrices, without that term in the loss that is told."""
+        pairs = [(local(p.grad), local(p.data)) for p in self._parameters if p.ndim >= 2 and p.grad is not None]
+        if self._l2 and pairs:
+            gradients, weights = zip(*pairs, strict=True)
+            torch._foreach_add_(gradients, weights, alpha=self._l2)
 
     def _clipped_norm(self) -> float:
         gradients = [local(parameter.grad) for parameter in self._parameters if parameter.grad is not None]

@@ -21,12 +21,15 @@ def problem(positions: int = 300) -> tuple[torch.Tensor, torch.Tensor, torch.Ten
     return hidden, weight, torch.randint(0, 50, (positions,), generator=generator)
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.7])
 @pytest.mark.parametrize("positions", [1, 63, 64, 65, 300])
-def test_chunks_give_the_loss_and_gradients_of_the_plain_form(positions: int, small_chunks: None) -> None:
+def test_chunks_give_the_loss_and_gradients_of_the_plain_form(
+    positions: int, smoothing: float, small_chunks: None
+) -> None:
     hidden, weight, targets = problem(positions)
-    plain = F.cross_entropy(hidden @ weight.T, targets, reduction="sum")
+    plain = F.cross_entropy(hidden @ weight.T, targets, reduction="sum", label_smoothing=smoothing)
     expected = torch.autograd.grad(plain / 7, (hidden, weight))
-    chunked = cross_entropy.summed(hidden, weight, targets)
+    chunked = cross_entropy.summed(hidden, weight, targets, smoothing)
     found = torch.autograd.grad(chunked / 7, (hidden, weight))
     torch.testing.assert_close(chunked, plain)
     torch.testing.assert_close(found, expected)

@@ -40,6 +40,7 @@ def estimate(asked: Mapping[str, Any]) -> memory.Memory:
         dtype=asked["dtype"],
         optimizer=asked["optimizer"],
         keeps_best=False,
+        recompute=asked.get("recompute", False),
     )
 
 
@@ -50,7 +51,9 @@ def resident(key: str) -> int:
 
 
 def train(asked: Mapping[str, Any]) -> None:
-    config = decode(TrainConfig, {"optimizer": {"name": asked["optimizer"]}})
+    config = decode(
+        TrainConfig, {"optimizer": {"name": asked["optimizer"]}, "recompute": asked.get("recompute", False)}
+    )
     compute = resolve_compute(ComputeConfig(device="cpu", dtype=asked["dtype"], threads=asked.get("threads", 2)))
     use_threads(compute)
     shape = shape_of(asked)

@@ -2,14 +2,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from lmcli.config import decode, dump, fields
 from lmcli.errors import ConfigError
+from lmcli.project.document import Document
+from lmcli.project.settings import Given, resolve
 from lmcli.training.config import FinetuneConfig, TrainConfig
 from lmcli.training.optimizers.adamw import AdamW
+from lmcli.training.optimizers.custom import Custom
 from lmcli.training.optimizers.muon import Muon
+from lmcli.training.optimizers.sgd import Sgd
 from lmcli.training.schedules.linear import Linear
 from lmcli.training.schedules.wsd import Wsd
 
@@ -50,3 +55,44 @@ import sys, lmcli.training.config, lmcli.training.optimizers.adamw, lmcli.object
 print(sorted({"torch", "numpy", "pydantic", "datasets", "tokenizers", "pyarrow"} & set(sys.modules)))
 """
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_class_can_be_named_by_its_place() -> None:
+    expected = Custom(target="torch.optim:RAdam", options={"lr": 0.01})
+    short = {"optimizer": {"name": "torch.optim:RAdam", "options": {"lr": 0.01}}}
+    long = {"optimizer": {"name": "custom", "target": "torch.optim:RAdam", "options": {"lr": 0.01}}}
+    assert decode(TrainConfig, short).optimizer == decode(TrainConfig, long).optimizer == expected
+    assert decode(TrainConfig, {"optimizer": "torch.optim:RAdam"}).optimizer == Custom(target="torch.optim:RAdam")
+    written = dump(decode(TrainConfig, short))
+    assert written["optimizer"] == long["optimizer"]
+    assert decode(TrainConfig, written).optimizer == expected
+
+
+@pytest.mark.parametrize(
+    ("sets", "expected"),
+    [
+        (["train.optimizer=torch.optim:RAdam"], Custom(target="torch.optim:RAdam")),
+        (
+            ["train.optimizer=torch.optim:RAdam", "train.optimizer.options.lr=0.5"],
+            Custom(target="torch.optim:RAdam", options={"lr": 0.5}),
+        ),
+        (
+            ["train.optimizer=custom", "train.optimizer.options.n=3", "train.optimizer.options.flag=true"],
+            Custom(options={"n": 3, "flag": True}),
+        ),
+        (["train.optimizer=sgd", "train.optimizer.momentum=0.5"], Sgd(momentum=0.5)),
+    ],
+)
+def test_optimizers_set_on_the_command_line(sets: list[str], expected: object, tmp_path: Path) -> None:
+    resolved = resolve({"train": TrainConfig}, Document(tmp_path / "lmcli.toml"), Given(sets=sets))
+    assert resolved.sections["train"].optimizer == expected
+    again = resolve({"train": TrainConfig}, Document(tmp_path / "lmcli.toml"), None, resolved.overrides)
+    assert again.sections["train"].optimizer == expected
+
+
+@pytest.mark.parametrize("name", ["torch.optim:", "a b:C", "unknown"])
+def test_a_name_that_is_neither_known_nor_a_place(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError):
+        decode(TrainConfig, {"optimizer": name})
+    with pytest.raises(ConfigError):
+        resolve({"train": TrainConfig}, Document(tmp_path / "lmcli.toml"), Given(sets=[f"train.optimizer={name}"]))

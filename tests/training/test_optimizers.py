@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 import torch
 from torch import nn
@@ -77,8 +75,9 @@ def test_muon_leaves_tables_and_gains_to_adam() -> None:
     assert names == expected
 
 
-@pytest.mark.parametrize("build", [AdamW, Muon])
-def test_a_restored_state_goes_on_bit_for_bit(build: Callable[[], AdamW | Muon]) -> None:
+@pytest.mark.parametrize("name", list(OPTIMIZERS))
+def test_a_restored_state_goes_on_bit_for_bit(name: str) -> None:
+    build = OPTIMIZERS.load(name)
     whole, cut = tiny_model(0.0), tiny_model(0.0)
     first, before = build().build(whole), build().build(cut)
     for step in range(2):
@@ -97,7 +96,10 @@ def test_a_restored_state_goes_on_bit_for_bit(build: Callable[[], AdamW | Muon])
 
 @pytest.mark.parametrize("name", list(OPTIMIZERS))
 def test_a_state_that_does_not_fit_is_refused(name: str) -> None:
-    optimizer = OPTIMIZERS.load(name)().build(tiny_model())
+    model = tiny_model()
+    optimizer = OPTIMIZERS.load(name)().build(model)
+    gradients(model, 0)
+    optimizer.step(1.0)  # some make their state with the first step
     state = dict(optimizer.state())
     some = next(iter(state))
     with pytest.raises(ArtifactError, match="is missing"):

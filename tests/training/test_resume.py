@@ -15,11 +15,10 @@ import torch
 from lmcli.errors import Stopped
 from lmcli.objectives.batch import Batch
 from lmcli.training.loop import Source
+from lmcli.training.optimizers import OPTIMIZERS
 from lmcli.training.optimizers.adamw import AdamW
 from lmcli.training.optimizers.muon import Muon
-from tests.training.tiny import EPOCH, STEPS, Optimizers, ingredients, operations, run_digest, run_tiny
-
-OPTIMIZERS: dict[str, Callable[[], Optimizers]] = {"adamw": AdamW, "muon": Muon}
+from tests.training.tiny import EPOCH, STEPS, ingredients, operations, run_digest, run_tiny
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +31,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], d
     @cache
     def digest(name: str) -> dict[str, str]:
         path = tmp_path_factory.mktemp("whole") / name
-        run_tiny(path, ingredients(OPTIMIZERS[name]()))
+        run_tiny(path, ingredients(OPTIMIZERS.load(name)()))
         return run_digest(path)
 
     return digest
@@ -73,6 +72,11 @@ def signalled_in(step: int, micro_batch: int) -> Callable[[Source], Source]:
         ("adamw", EPOCH + 1, 0),
         ("muon", 2 * EPOCH + 1, 1),
         ("adamw", STEPS, 1),
+        ("adam", 5, 1),
+        ("sgd", 5, 1),
+        ("adagrad", 5, 1),
+        ("adafactor", 5, 1),
+        ("custom", 5, 1),
     ],
 )
 def test_stopped_by_a_signal_at_a_step(
@@ -80,9 +84,9 @@ def test_stopped_by_a_signal_at_a_step(
 ) -> None:
     path = tmp_path / "run"
     with pytest.raises(Stopped) as stop:
-        run_tiny(path, ingredients(OPTIMIZERS[name](), wrap=signalled_in(step, micro_batch)))
+        run_tiny(path, ingredients(OPTIMIZERS.load(name)(), wrap=signalled_in(step, micro_batch)))
     assert stop.value.exit_code == 143
-    run_tiny(path, ingredients(OPTIMIZERS[name]()))
+    run_tiny(path, ingredients(OPTIMIZERS.load(name)()))
     assert run_digest(path) == uninterrupted(name)
 
 
@@ -100,8 +104,8 @@ def test_stopped_again_and_again(name: str, tmp_path: Path, uninterrupted: Calla
     path = tmp_path / "run"
     for step in range(3, STEPS, 3):
         with pytest.raises(Stopped):
-            run_tiny(path, ingredients(OPTIMIZERS[name](), wrap=signalled_in(step, 0)))
-    run_tiny(path, ingredients(OPTIMIZERS[name]()))
+            run_tiny(path, ingredients(OPTIMIZERS.load(name)(), wrap=signalled_in(step, 0)))
+    run_tiny(path, ingredients(OPTIMIZERS.load(name)()))
     assert run_digest(path) == uninterrupted(name)
 
 

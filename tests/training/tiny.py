@@ -78,7 +78,7 @@ def validation(objective: Objective, world: World = SOLO) -> Validation:
 
 
 def ingredients(
-    optimizer: Optimizers, *, wrap: Callable[[Source], Source] = lambda source: source, **changes: Any
+    optimizer: Any, *, wrap: Callable[[Source], Source] = lambda source: source, **changes: Any
 ) -> Ingredients:
     model, objective = tiny_model(), Causal(END)
     stepper = Stepper(model, objective, optimizer.build(model), clip=1.0, seed=11, autocast=contextlib.nullcontext)

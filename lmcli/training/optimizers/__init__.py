@@ -9,5 +9,10 @@ OPTIMIZERS = Registry(
     {
         "muon": "lmcli.training.optimizers.muon:Muon",
         "adamw": "lmcli.training.optimizers.adamw:AdamW",
+        "adam": "lmcli.training.optimizers.adam:Adam",
+        "sgd": "lmcli.training.optimizers.sgd:Sgd",
+        "adagrad": "lmcli.training.optimizers.adagrad:Adagrad",
+        "adafactor": "lmcli.training.optimizers.adafactor:Adafactor",
+        "custom": "lmcli.training.optimizers.custom:Custom",
     },
 )

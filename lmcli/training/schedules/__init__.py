@@ -10,6 +10,8 @@ SCHEDULES = Registry(
         "wsd": "lmcli.training.schedules.wsd:Wsd",
         "cosine": "lmcli.training.schedules.cosine:Cosine",
         "linear": "lmcli.training.schedules.linear:Linear",
+        "inverse_sqrt": "lmcli.training.schedules.inverse_sqrt:InverseSqrt",
+        "piecewise": "lmcli.training.schedules.piecewise:Piecewise",
         "constant": "lmcli.training.schedules.constant:Constant",
     },
 )
