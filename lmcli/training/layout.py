@@ -16,6 +16,8 @@ measured it at a thousand times as many tokens)."""
 CONTEXTS = {32: 200, 64: 2_000, 128: 60_000, 256: 1_000_000, 512: 30_000_000}
 """Context -> the tokens of a corpus from which on it pays. In 300 steps on 500,000 tokens, 128 reached 1.97 bits per
 byte, 64 reached 1.98 and 256 reached 2.01."""
+TOKENS_FOR_CONTEXT = {32: 0, 64: 20_000, 128: 200_000, 256: 4_000_000, 512: 100_000_000}
+"""Context -> the tokens of a run from which on it pays: far-away text is learned late."""
 SMALLEST, LARGEST = 512, 32768
 """Limits of an automatic batch, in tokens."""
 AT_ONCE = {"cpu": 8192}
@@ -40,10 +42,17 @@ class Layout:
         return replace(self, micro_rows=min(self.micro_rows, math.ceil(self.rows / processes)))
 
 
-def context_for(train_tokens: int, asked: int | Literal["auto"]) -> int:
-    """A context that the corpus can fill. Raises InputError when it can't fill the one that was asked for."""
+def context_for(train_tokens: int, tokens_seen: float, asked: int | Literal["auto"]) -> int:
+    """A context that the corpus can fill and the run is long enough to use.
+
+    Raises InputError when the corpus can't fill the one that was asked for.
+    """
     if asked == "auto":
-        fitting = [size for size, tokens in CONTEXTS.items() if tokens <= train_tokens]
+        fitting = [
+            size
+            for size, tokens in CONTEXTS.items()
+            if tokens <= train_tokens and TOKENS_FOR_CONTEXT[size] <= tokens_seen
+        ]
         return fitting[-1] if fitting else max(1, (train_tokens - 1) // 4)
     if train_tokens < asked + 1:
         message = f"the training side has {train_tokens} tokens, fewer than one window of model.context = {asked} needs"
