@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     # OpenMP's threads spin while they wait, which takes the cores from whatever else runs: beside a second busy program
     # on two cores training was ten times as slow. A short spin costs little on a quiet machine (docs/performance.md);
     # it has to be set before torch is imported.
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     _prepare_streams()
     _install_signals()
     code = run(arguments)

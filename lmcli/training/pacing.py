@@ -72,7 +72,7 @@ def budget_of(seconds: float, speed: Speed, validation_tokens: int, parameters: 
 
     That is a validation, a checkpoint and the model directory: 16 bytes for each weight, at the pace of a slow disk.
     """
-    closing = 1.0 + validation_tokens * speed.validate + parameters * 16 / DISK
+    closing = 0.4 + validation_tokens * speed.validate + parameters * 16 / DISK
     saving = parameters * 12 / DISK  # weights and Adam's two moments
     return Budget(
         seconds=seconds, closing_seconds=round(closing, 3), most_steps=most_steps, saving_seconds=round(saving, 3)

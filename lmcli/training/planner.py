@@ -22,7 +22,7 @@ MOST_EPOCHS = 12
 """A time budget trains at most this many passes: what a small corpus teaches is learned by then."""
 PROBE_SHARE = 0.02
 """Of the budget, for each of at most two measurements."""
-FIRST_GUESS = 10_000.0
+FIRST_GUESS = 30_000.0
 """Tokens a second, before anything is measured."""
 
 STEP_TOKENS = 2048.0

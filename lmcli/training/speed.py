@@ -29,16 +29,16 @@ def measure(
     seconds: float,
     now: Now = time.perf_counter,
 ) -> Speed:
-    """Train on `batches` over and over for about `seconds`; the first step, which warms up, does not count.
+    """Train on `batches` over and over for about `seconds`, and take the quickest step: the others waited for something.
 
-    Takes at least two steps. The model of `stepper` is changed: measure one that nobody else uses. Several processes
+    Takes at least three steps, the first of which warm up. The model of `stepper` is changed: measure one that nobody else uses. Several processes
     measure together, by the clock of the first.
     """
     now = stepper.world.clock(now)
     end = now() + seconds
     count = sum(batch.count for batch in batches)
     with torch.random.fork_rng(devices=[]):
-        times = [_timed(lambda: stepper.step(1, batches, 0.0, lambda: None), now) for _ in range(2)]
+        times = [_timed(lambda: stepper.step(1, batches, 0.0, lambda: None), now) for _ in range(3)]
         while now() + times[-1] < end and len(times) < 20:
             times.append(_timed(lambda: stepper.step(1, batches, 0.0, lambda: None), now))
         stepper.model.eval()
