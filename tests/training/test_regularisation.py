@@ -61,7 +61,7 @@ def test_l2_is_the_gradient_of_the_penalty_in_the_loss() -> None:
 
 def test_l2_is_decoupled_decay_under_plain_descent_but_not_under_adam() -> None:
     def norm(model: Qwen3) -> float:
-        return float(sum(p.square().sum() for p in model.parameters() if p.ndim >= 2))
+        return float(sum(p.detach().square().sum() for p in model.parameters() if p.ndim >= 2))
 
     start = norm(tiny_model())
     plain = Sgd(lr=0.1, momentum=0.0, nesterov=False)
