@@ -72,7 +72,6 @@ def lmcli(bench: Bench, dtype: str, optimizer: str) -> Run:
 
     from lmcli.config import decode
     from lmcli.models.config import ComputeConfig, ModelConfig
-    from lmcli.models.device import resolve_compute, use_threads
     from lmcli.models.families import FAMILIES
     from lmcli.models.shape import matmul_parameters
     from lmcli.objectives.batch import Batch
@@ -80,12 +79,12 @@ def lmcli(bench: Bench, dtype: str, optimizer: str) -> Run:
     from lmcli.training import ladder
     from lmcli.training.config import TrainConfig
     from lmcli.training.layout import layout_for
+    from lmcli.training.outcome import compute_of
     from lmcli.training.step import Stepper
 
     settings = {"optimizer": {"name": optimizer}, "batch_tokens": bench.rows * bench.context, "dtype": dtype}
     config = decode(TrainConfig, settings)
-    compute = resolve_compute(ComputeConfig(dtype=dtype, threads=bench.threads))  # type: ignore[arg-type]
-    use_threads(compute)
+    compute = compute_of(ComputeConfig(dtype=dtype, threads=bench.threads), None)  # type: ignore[arg-type]
     dials = ladder.dials(ModelConfig(depth=bench.depth), ladder.Rung(bench.width, 1), bench.context, 0.0, True)
     family = FAMILIES.load(dials.family)
     shape = family.shape_of(dials, bench.vocabulary)

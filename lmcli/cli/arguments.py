@@ -20,6 +20,12 @@ Steps: TypeAlias = Annotated[int | None, typer.Option("--steps", min=0, help="Tr
 Epochs: TypeAlias = Annotated[
     int | None, typer.Option("--epochs", min=1, help="Train for this many passes over the data.")
 ]
+Nproc: TypeAlias = Annotated[
+    int, typer.Option("--nproc", min=1, metavar="N", help="Train with N processes on this machine, under torchrun.")
+]
+MaxRestarts: TypeAlias = Annotated[
+    int, typer.Option("--max-restarts", min=0, metavar="K", help="With --nproc: start anew K times when one dies.")
+]
 DryRun: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")]
 
 Engine: TypeAlias = Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lmcli.cli.arguments import Budget, Epochs, Steps
+from lmcli.cli.arguments import Budget, Epochs, MaxRestarts, Nproc, Steps
 from lmcli.cli.options import command
 from lmcli.cli.session import Session, Shown
 from lmcli.training.config import FinetuneConfig
@@ -20,6 +20,8 @@ def finetune(
     budget: Budget = None,
     steps: Steps = None,
     epochs: Epochs = None,
+    nproc: Nproc = 1,
+    max_restarts: MaxRestarts = 0,
 ) -> Shown:
     """Train a model further on rows: the loss counts on the completion and the end token after it.
 
@@ -33,7 +35,7 @@ def finetune(
     """
     from lmcli.cli.evaluating import stem
     from lmcli.cli.lengths import one_length
-    from lmcli.cli.making import made_or_planned
+    from lmcli.cli.making import trained_or_planned
 
     base = session.flags.get("finetune.base")
     data = session.inputs(data)
@@ -42,4 +44,4 @@ def finetune(
         finetune__base=session.place(str(base)) if base else None,
         finetune__length=one_length(budget, steps, epochs),
     )
-    return made_or_planned(session, {name or stem(data[0]): "finetune"}, given)
+    return trained_or_planned(session, {name or stem(data[0]): "finetune"}, given, nproc, max_restarts)

@@ -18,11 +18,12 @@ def make(
     session: Session, targets: Mapping[str, str], given: Given, *, workers: int = 0, force: Sequence[str] | None = None
 ) -> list[Outcome]:
     """Make the targets (artifact name -> kind) in order; `force` names those that are made even when fresh."""
+    from lmcli.cli.launching import together
     from lmcli.stages.graph import graph
 
     project = session.project
     forced = list(targets) if session.force else list(force or ())
-    with project.writing():
+    with together(session, lambda: graph(project, given, targets)), project.writing():
         runner = Runner(project, graph(project, given, targets), session.console, workers or cores())
         return [runner.make(name, force=name in forced, started=session.started) for name in targets]
 
@@ -34,6 +35,20 @@ def made_or_planned(
     if session.dry_run:
         return planned(session, targets, given)
     return shown(session.project, make(session, targets, given, workers=workers, force=force))
+
+
+def trained_or_planned(
+    session: Session, targets: Mapping[str, str], given: Given, nproc: int, max_restarts: int
+) -> Shown:
+    """`made_or_planned` for what is trained: in `nproc` processes, unless there is nothing to do."""
+    from lmcli.cli.launching import relaunched
+    from lmcli.stages.graph import graph
+
+    if nproc > 1 and not session.dry_run:
+        pending = Runner(session.project, graph(session.project, given, targets)).pending(list(targets))
+        if pending or session.force:
+            relaunched(session, nproc, max_restarts)
+    return made_or_planned(session, targets, given)
 
 
 def planned(session: Session, targets: Mapping[str, str], given: Given) -> Shown:

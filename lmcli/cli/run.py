@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lmcli.cli.arguments import DryRun, Workers
+from lmcli.cli.arguments import DryRun, MaxRestarts, Nproc, Workers
 from lmcli.cli.options import command
 from lmcli.cli.session import Session, Shown
 
@@ -19,6 +19,8 @@ def run(
     dry_run: DryRun = False,
     locked: Annotated[bool, typer.Option("--locked", help="Fail (exit 8) instead of making anything.")] = False,
     workers: Workers = 0,
+    nproc: Nproc = 1,
+    max_restarts: MaxRestarts = 0,
 ) -> Shown:
     """Make everything that is stale or missing, in order.
 
@@ -30,6 +32,7 @@ def run(
     lmcli run --locked        in CI: fail when anything would be made
     """
     from lmcli.cli import making
+    from lmcli.cli.launching import relaunched, together
     from lmcli.errors import GateError
     from lmcli.project.runner import Runner
     from lmcli.project.settings import Given
@@ -48,7 +51,8 @@ def run(
         recheck(project, names or list(nodes))
         project.digests.save()
         return Shown({"artifacts": []}, ["nothing to do: everything is up to date"])
-    with project.writing():
+    relaunched(session, nproc, max_restarts)
+    with together(session, lambda: nodes), project.writing():
         outcomes = Runner(project, nodes, session.console, workers or making.cores()).run(names or list(nodes))
     recheck(project, names or list(nodes))
     return making.shown(project, [outcome for outcome in outcomes if outcome.made])

@@ -24,6 +24,16 @@ class Shown:
     lines: Sequence[str] = ()
 
 
+STARTED = "_LMCLI_STARTED"
+"""The instant at which a launcher of ours began, for the processes that it starts."""
+
+
+def _started() -> float:
+    """When the command began; a process that was started again does not count what its run has counted already."""
+    first = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0"
+    return float(os.environ[STARTED]) if STARTED in os.environ and first else time.monotonic()
+
+
 @dataclass(frozen=True)
 class Session:
     """The options that all commands share, and the settings that flags gave."""
@@ -36,7 +46,7 @@ class Session:
     force: bool = False
     sets: Sequence[str] = ()
     flags: Mapping[str, Any] = field(default_factory=dict)
-    started: float = field(default_factory=time.monotonic)
+    started: float = field(default_factory=_started)
 
     @cached_property
     def project(self) -> Project:

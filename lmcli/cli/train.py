@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lmcli.cli.arguments import Budget, Epochs, Steps
+from lmcli.cli.arguments import Budget, Epochs, MaxRestarts, Nproc, Steps
 from lmcli.cli.options import command
 from lmcli.cli.session import Session, Shown
 from lmcli.models.config import ModelConfig
@@ -24,6 +24,8 @@ def train(
         str | None,
         typer.Option("--continue-from", metavar="MODEL", help="Train this model further: an artifact or a directory."),
     ] = None,
+    nproc: Nproc = 1,
+    max_restarts: MaxRestarts = 0,
 ) -> Shown:
     """Pretrain a model on the tokens: the best that this machine makes in the time you give it.
 
@@ -36,11 +38,12 @@ def train(
     lmcli train --set model.width=256 --set train.optimizer.lr=0.01
     lmcli train --extend 2x            twice as long, from before the cooldown of the run that there is
     lmcli train --continue-from model --name more         a new model from the weights of another
+    lmcli train --nproc 8 --strategy fsdp
     """
     from lmcli.cli.going_on import base_of, extension_of
     from lmcli.cli.lengths import one_length
-    from lmcli.cli.making import made_or_planned
+    from lmcli.cli.making import trained_or_planned
 
     base = base_of(session, name, continue_from)
     given = session.given(train__length=one_length(budget, steps, epochs), train__continue_from=base)
-    return made_or_planned(session, {name: "train"}, extension_of(session, name, given))
+    return trained_or_planned(session, {name: "train"}, extension_of(session, name, given), nproc, max_restarts)

@@ -29,6 +29,8 @@ def attend(
         shared = q_bhtk.shape[1] // k_bgsk.shape[1]
         k_bhsk, v_bhsk = (x if shared == 1 else x.repeat_interleave(shared, dim=1) for x in (k_bgsk, v_bgsk))
         return causal_attention(q_bhtk, k_bhsk, v_bhsk, scale)
+    if q_bhtk.device.type != "cpu":  # its kernels want each head's numbers side by side
+        q_bhtk, k_bgsk, v_bgsk = q_bhtk.contiguous(), k_bgsk.contiguous(), v_bgsk.contiguous()
     mask = bias
     if causal and positions > 1 and (bias is not None or keys > positions):
         hidden_ts = causal_bias(positions, keys, q_bhtk.device)

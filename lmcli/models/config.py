@@ -19,7 +19,9 @@ class ComputeConfig:
         "precision of matrix products; auto takes bfloat16 where the hardware is fast at it",
         Flag(),
     ] = "auto"
-    threads: Annotated[int, "CPU threads; 0 takes all cores", Flag(), Unkeyed(), Ge(0)] = 0
+    threads: Annotated[
+        int, "CPU threads that the processes on a machine share; 0 takes all cores", Flag(), Unkeyed(), Ge(0)
+    ] = 0
 
 
 @section

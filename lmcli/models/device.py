@@ -21,6 +21,8 @@ class Compute:
     device: str
     dtype: str
     threads: int
+    processes: int = 1
+    """That compute together, each with these threads."""
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Matrix products in `dtype`; weights, norms, softmax and loss stay in float32."""

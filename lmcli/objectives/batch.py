@@ -23,10 +23,12 @@ class Batch:
     """How many positions have a target."""
 
     def to(self, device: str) -> Batch:
-        """The same batch on another device."""
+        """The same batch on another device; to a GPU it travels while that computes, from pages that stay put."""
         if device == "cpu":
             return self
-        return Batch(self.inputs.to(device), self.targets.to(device), self.count)
+        pinned = torch.device(device).type == "cuda"
+        inputs, targets = (x.pin_memory() if pinned else x for x in (self.inputs, self.targets))
+        return Batch(inputs.to(device, non_blocking=pinned), targets.to(device, non_blocking=pinned), self.count)
 
 
 @dataclass(frozen=True, slots=True)

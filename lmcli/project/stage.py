@@ -84,6 +84,8 @@ class Stage:
     """Whether it may read artifacts that are themselves stale (with a warning)."""
     command: str = ""
     """The command that makes it, for hints."""
+    assist: Callable[[Work], object] | None = None
+    """What other processes of the same command do while `build` runs in the first; they write nothing."""
 
 
 Graph = Mapping[str, Stage]

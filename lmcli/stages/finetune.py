@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from lmcli.config import dump
 from lmcli.project.config import ProjectConfig
 from lmcli.project.stage import Input, Made, Stage, Work
@@ -9,6 +11,9 @@ from lmcli.stages import models, text
 from lmcli.stages.kind import Kind, Request, named_tables
 from lmcli.stages.train import summary
 from lmcli.training.config import FinetuneConfig
+
+if TYPE_CHECKING:
+    from lmcli.training.outcome import Outcome
 
 REVISION = 1
 
@@ -21,25 +26,35 @@ def assemble(request: Request) -> Stage:
 
     requested = {"finetune": dump(config)}
 
-    def build(work: Work) -> Made:
+    def tuned(work: Work) -> Outcome:
         from lmcli.corpus.rows import read_rows
         from lmcli.corpus.tally import Tally
         from lmcli.models.directory import load_model
         from lmcli.stages import samples
-        from lmcli.stages.publishing import made_from, open_run, publish
+        from lmcli.stages.publishing import made_from, run_directory
         from lmcli.tokens.tokenizer import Tokenizer
         from lmcli.training.finetune import finetune
+        from lmcli.training.joining import world_of
         from lmcli.training.origin import Origin
 
         directory = base.directory(work, "base")
         model, tokenizer = load_model(directory, dropout=config.dropout), Tokenizer.load(directory)
         rows = read_rows(text.resolve(config.data, work.root, config.format), config, work.progress, Tally())
-        run, key = open_run(work), work.key
-        origin = Origin(made_from=made_from(work, requested))
-        watch = samples.probes(config, run, directory, work.progress)
-        tuned = finetune(model, tokenizer, rows, config, run, key, work.progress, work.started, watch, origin)
+        run, origin = run_directory(work), Origin(made_from=made_from(work, requested))
+        watch, world = samples.probes(config, run, directory, work.progress), world_of(config.strategy)
+        found = finetune(
+            model, tokenizer, rows, config, run, work.key, work.progress, work.started, watch, origin, world
+        )
+        return found.outcome
+
+    def build(work: Work) -> Made:
+        from lmcli.stages import crew
+        from lmcli.stages.publishing import open_run, publish
+
+        open_run(work)
+        crew.call(work, requested)
         about = f"Fine-tuned from {base.label(work, 'base')}."
-        return publish(tuned.outcome, work, directory, requested, about)
+        return publish(tuned(work), work, base.directory(work, "base"), requested, about)
 
     return Stage(
         name=request.name,
@@ -50,6 +65,7 @@ def assemble(request: Request) -> Stage:
         build=build,
         overrides=request.own.overrides,
         seed=config.seed,
+        assist=tuned,
         command=f"lmcli finetune {' '.join(config.data)} --name {request.name}",
     )
 

@@ -32,11 +32,15 @@ def publish(outcome: Outcome, work: Work, tokenizer: Path, requested: Mapping[st
 
 
 def open_run(work: Work) -> Path:
-    """Where the run of this artifact goes on; with `force` it begins anew, and what is there is moved aside."""
+    """Where the run of this artifact goes on; with `force` it begins anew, and what is there is moved aside.
+
+    A launcher that starts the command once more after a process died wants to go on, not to begin anew.
+    """
+    from lmcli.training.joining import was_restarted
     from lmcli.training.run import move_aside
 
     directory = run_directory(work)
-    if work.force and directory.exists():
+    if work.force and not was_restarted() and directory.exists():
         move_aside(directory)
     return directory
 

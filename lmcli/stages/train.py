@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lmcli.config import dump
 from lmcli.models.config import ModelConfig
@@ -16,6 +16,9 @@ from lmcli.project.stage import Artifact, Input, Made, Stage, Work
 from lmcli.stages import models
 from lmcli.stages.kind import Kind, Request
 from lmcli.training.config import PretrainConfig
+
+if TYPE_CHECKING:
+    from lmcli.training.outcome import Outcome
 
 REVISION = 1
 
@@ -31,28 +34,25 @@ def assemble(request: Request) -> Stage:
     if base:
         inputs["base"] = base.input
 
-    def build(work: Work) -> Made:
-        from lmcli.stages import samples
-        from lmcli.stages.publishing import made_from, open_run, publish
-        from lmcli.training.continuing import check_tokenizer
-        from lmcli.training.origin import Origin
-        from lmcli.training.pretrain import pretrain
+    def trained(work: Work) -> Outcome:
+        """The key of `work` is that of the run."""
+        same_run = made is not None and run_key(stage_of(stage, made), made.inputs) == work.key
+        digest = made.digest if made and same_run else None
+        return _trained(work, model, train, requested, digest, base.directory(work, "base") if base else None)
 
-        directory, tokenizer = open_run(work), work.inputs["tokenizer"]
+    def build(work: Work) -> Made:
+        from lmcli.stages import crew
+        from lmcli.stages.publishing import open_run, publish
+        from lmcli.training.continuing import check_tokenizer
+
+        open_run(work)
+        tokenizer = work.inputs["tokenizer"]
         if base:
             check_tokenizer(base.directory(work, "base"), tokenizer)
-        key = run_key(stage, work.records)
-        origin = Origin(
-            made_from=made_from(work, without_extension(requested)),
-            extend=train.extend,
-            model=made.digest if made and run_key(stage_of(stage, made), made.inputs) == key else None,
-            base=base.directory(work, "base") if base else None,
-        )
-        watch = samples.probes(train, directory, tokenizer, work.progress)
-        tokens, progress = work.inputs["tokens"], work.progress
-        outcome = pretrain(tokens, model, train, directory, key, progress, work.started, watch, origin)
+        running = replace(work, key=run_key(stage, work.records))
+        crew.call(running, requested)
         about = f"Trained further from {base.label(work, 'base')}." if base else "Pretrained from scratch."
-        return publish(outcome, work, tokenizer, requested, about)
+        return publish(trained(running), work, tokenizer, requested, about)
 
     stage = Stage(
         name=request.name,
@@ -63,9 +63,34 @@ def assemble(request: Request) -> Stage:
         build=build,
         overrides=request.own.overrides,
         seed=train.seed,
+        assist=trained,
         command="lmcli train" if request.name == "model" else f"lmcli train --name {request.name}",
     )
     return stage
+
+
+def _trained(
+    work: Work,
+    model: ModelConfig,
+    train: PretrainConfig,
+    requested: Mapping[str, Any],
+    digest: str | None,
+    base: Path | None,
+) -> Outcome:
+    """What pretraining gives, in each of the processes that work on it; `digest` is that of the model so far."""
+    from lmcli.stages import samples
+    from lmcli.stages.publishing import made_from, run_directory
+    from lmcli.training.joining import world_of
+    from lmcli.training.origin import Origin
+    from lmcli.training.pretrain import pretrain
+
+    tokens, run, progress = work.inputs["tokens"], run_directory(work), work.progress
+    origin = Origin(
+        made_from=made_from(work, without_extension(requested)), extend=train.extend, model=digest, base=base
+    )
+    watch = samples.probes(train, run, work.inputs["tokenizer"], progress)
+    world = world_of(train.strategy)
+    return pretrain(tokens, model, train, run, work.key, progress, work.started, watch, origin, world)
 
 
 def run_key(stage: Stage, records: Mapping[str, InputRecord]) -> str:

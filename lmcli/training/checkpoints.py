@@ -1,7 +1,8 @@
 """Checkpoints of a run: directories that are never reused, and one file that names those that count.
 
     checkpoints.json                      the commit point: {format, last, best, stable}, replaced atomically
-    checkpoints/step-00000100-1a2b3c4d/   model.safetensors, optimizer.safetensors, state.json
+    checkpoints/step-00000100-1a2b3c4d/   model.safetensors, optimizer.safetensors, state.json; in a sharded run
+                                          folders model/ and optimizer/ with the parts that each process wrote
 
 A directory that checkpoints.json doesn't name is the rest of a crash and gets removed.
 """
@@ -12,16 +13,18 @@ import hashlib
 import json
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from lmcli.errors import ArtifactError, MachineError
 from lmcli.models.weights import read_header, read_tensor, write_tensors
 from lmcli.project import durable
+from lmcli.training.optimizers.optimizer import Optimizer
 from lmcli.training.state import State
 
 FORMAT = 1
@@ -71,17 +74,25 @@ class Checkpoints:
             raise ArtifactError(f"{self.pointer} is damaged", HINT) from None
 
     def save(
-        self, state: State, model: Tensors, optimizer: Tensors, best: Tensors | None, *, stable: bool = False
+        self,
+        state: State,
+        model: Tensors,
+        optimizer: Tensors,
+        best: Tensors | None,
+        write: Callable[[Path, Tensors], None] = write_tensors,
+        *,
+        stable: bool = False,
     ) -> None:
         """Commit a new last checkpoint, and the weights of `state.best` when `best` holds them; then drop old ones.
 
-        When the best step is the last one, its weights are stored once. `stable` keeps this checkpoint under that name.
+        When the best step is the last one, its weights are stored once. `write` stores tensors at a path, durably.
+        `stable` keeps this checkpoint under that name.
         """
         durable.mkdir(self.home)
-        last = self._write(state.step, {MODEL: model, OPTIMIZER: optimizer}, state)
+        last = self._write(state.step, {MODEL: model, OPTIMIZER: optimizer}, state, write)
         kept = self.best
         if best is not None and state.best is not None:
-            kept = last if state.best.step == state.step else self._write(state.best.step, {MODEL: best}, None)
+            kept = last if state.best.step == state.step else self._write(state.best.step, {MODEL: best}, None, write)
         durable.fsync_directory(self.home)
         self._commit(last, kept, last if stable else self.stable)
 
@@ -97,14 +108,21 @@ class Checkpoints:
         self.last, self.best, self.stable = last, best, stable
         self.remove_garbage()
 
-    def _write(self, step: int, files: Mapping[str, Tensors], state: State | None) -> Checkpoint:
+    def _write(
+        self,
+        step: int,
+        files: Mapping[str, Tensors],
+        state: State | None,
+        write: Callable[[Path, Tensors], None],
+    ) -> Checkpoint:
         directory = self.home / f"step-{step:08d}-{secrets.token_hex(4)}"
         durable.mkdir(directory)
         for name, tensors in files.items():
-            write_tensors(directory / name, tensors)
+            write(directory / name, tensors)
         if state is not None:
             durable.write(directory / STATE, json.dumps(state.to_json(), indent=2) + "\n")
-        digests = {file.name: _digest(file) for file in sorted(directory.iterdir())}
+        files_written = sorted(path for path in directory.rglob("*") if path.is_file())
+        digests = {file.relative_to(directory).as_posix(): _digest(file) for file in files_written}
         return Checkpoint(directory.name, step, digests)
 
     def remove_garbage(self) -> None:
@@ -122,6 +140,18 @@ class Checkpoints:
         """Where the checkpoint before the cooldown stands. Raises ArtifactError when it is damaged."""
         return State.from_json(json.loads(self._checked(self.stable, STATE).read_bytes()))
 
+    def restore(self, model: nn.Module, optimizer: Optimizer) -> None:
+        """Go on from the last checkpoint. Raises ArtifactError naming the file that is damaged."""
+        weights, memory = self.load_last()
+        fill(model, weights)
+        optimizer.load(memory)
+
+    def check_last(self) -> None:
+        """Compare the last checkpoint's files with their digests. Raises ArtifactError naming the first wrong one."""
+        assert self.last is not None
+        for name in self.last.digests:
+            self._checked(self.last, name)
+
     def load_last(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Weights and optimizer state to go on from. Raises ArtifactError naming the file that is damaged."""
         assert self.last is not None
@@ -133,8 +163,15 @@ class Checkpoints:
         return self._tensors(self.best, MODEL)
 
     def _tensors(self, checkpoint: Checkpoint, name: str) -> dict[str, Tensor]:
-        path = self._checked(checkpoint, name)
-        return {key: read_tensor(path, entry) for key, entry in read_header(path).items()}
+        folder = shards_of(self.home / checkpoint.name / name)
+        shards = [file for file in checkpoint.digests if file.startswith(f"{folder.name}/")]
+        if not shards:
+            return dict(each_tensor(self._checked(checkpoint, name)))
+        from lmcli.training import shard_files  # a second of imports
+
+        for file in shards:
+            read_header(self._checked(checkpoint, file))
+        return shard_files.read(folder)
 
     def _checked(self, checkpoint: Checkpoint | None, name: str) -> Path:
         assert checkpoint is not None
@@ -144,6 +181,24 @@ class Checkpoints:
         if _digest(path) != checkpoint.digests.get(name):
             raise ArtifactError(f"{path} is damaged: its content is not what was saved", HINT)
         return path
+
+
+def fill(model: nn.Module, saved: Tensors) -> None:
+    """Copy saved weights over those of the model."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(saved[name])
+
+
+def shards_of(path: Path) -> Path:
+    """The folder that stands for a file of tensors where each process wrote its own part."""
+    return path.with_suffix("")
+
+
+def each_tensor(path: Path) -> Iterator[tuple[str, Tensor]]:
+    """The tensors of a file, one after the other."""
+    for name, entry in read_header(path).items():
+        yield name, read_tensor(path, entry)
 
 
 def check_space(directory: Path, needed: int) -> None:

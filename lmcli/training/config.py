@@ -31,6 +31,9 @@ class TrainConfig(ComputeConfig):
     batch_tokens: Annotated[Amount, "tokens in one step", Flag()] = "auto"
     micro_batch: Annotated[Amount, "rows computed at once; a step adds up as many as it needs"] = "auto"
     clip: Annotated[float, "largest norm of a step's gradient; 0 lets any pass", Ge(0)] = 1.0
+    compile: Annotated[
+        bool, "let torch.compile make code for the model's passes first; takes a minute and pays in long runs on a GPU"
+    ] = False
     l2: Annotated[float, "penalty of l2 / 2 for the sum of all squared weights of matrices, in the loss", Ge(0)] = 0.0
     label_smoothing: Annotated[
         float, "share of each target that goes to all tokens alike, in training only", Ge(0), Lt(1)
@@ -42,6 +45,12 @@ class TrainConfig(ComputeConfig):
     ] = False
     eval_every: Annotated[Amount, "steps between validations", Flag()] = "auto"
     save_every: Annotated[Amount, "steps between checkpoints", Unkeyed()] = "auto"
+    strategy: Annotated[
+        Literal["ddp", "fsdp"],
+        "what several processes hold: ddp a copy of the model each, fsdp a part of it each",
+        Flag(),
+        Unkeyed(),
+    ] = "ddp"
     early_stop: Annotated[
         int, "stop after this many validations without a better loss; 0 never stops early", Flag(), Ge(0)
     ] = 4

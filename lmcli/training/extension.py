@@ -16,6 +16,7 @@ from lmcli.training.length import LONGER_HINT, Length, parse_longer
 from lmcli.training.plan import Extension, Plan
 from lmcli.training.run import RunDirectory
 from lmcli.training.schedules import SCHEDULES
+from lmcli.training.shared_run import Run
 from lmcli.training.state import State
 
 
@@ -25,7 +26,7 @@ def cooldown_start(schedule: Any) -> float | None:
     return start if start else None
 
 
-def extended(asked: str, run: RunDirectory, state: State, start: float, of: str | None = None) -> Extension:
+def extended(asked: str, run: Run, state: State, start: float, of: str | None = None) -> Extension:
     """The extension of `run`, which stands at `state` before its cooldown: never shorter than the run is.
 
     A time counts in steps of the pace so far; amounts are counted from the length that the run had at first, so that
@@ -40,7 +41,7 @@ def extended(asked: str, run: RunDirectory, state: State, start: float, of: str 
     return Extension(asked, state.step, max(steps, run.timeline.steps), start, of)
 
 
-def asker(asked: str, run: RunDirectory, schedule: Any) -> Callable[[State], Extension]:
+def asker(asked: str, run: Run, schedule: Any) -> Callable[[State], Extension]:
     """`extended` for a loop that meets the cooldown on its way."""
     start = cooldown_start(schedule)
     assert start is not None

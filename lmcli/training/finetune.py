@@ -16,7 +16,7 @@ from lmcli.models.config import ModelConfig
 from lmcli.models.decoder import Decoder
 from lmcli.models.device import Compute
 from lmcli.models.families import FAMILIES
-from lmcli.objectives.batch import Batch
+from lmcli.objectives.batch import Batch, Objective
 from lmcli.objectives.supervised import Example, Fitting, Supervised, fit
 from lmcli.progress import Progress
 from lmcli.tokens.tokenizer import Tokenizer
@@ -30,14 +30,15 @@ from lmcli.training.origin import Origin
 from lmcli.training.outcome import BYTES_PER_WEIGHT, Outcome, compute_of, outcome_of
 from lmcli.training.plan import Batching, Plan
 from lmcli.training.rows_planner import Base, Rows, plan_finetuning
-from lmcli.training.run import RunDirectory
 from lmcli.training.schedules.shape import Scaled
+from lmcli.training.shared_run import open_run, say_idle
 from lmcli.training.shortage import Demand, demand
 from lmcli.training.sources import RowSource
 from lmcli.training.speed import Speed, measure
 from lmcli.training.step import Stepper
 from lmcli.training.trackers.tracker import tracking
 from lmcli.training.validation import Validation
+from lmcli.training.world import SOLO, World
 
 VALIDATION_ROWS = 32
 """Examples in one batch of validation."""
@@ -63,37 +64,48 @@ def finetune(
     started: float,
     probes: Sequence[Probe] = (),
     origin: Origin = Origin(),  # noqa: B008 - frozen
+    world: World = SOLO,
 ) -> Finetuned:
     """Train `base`, which is changed, on the rows that are not held out; go on with what is there for `key`.
 
-    The base brings its dropout along. `started` is the instant (`time.monotonic()`) at which the command began.
+    The base brings its dropout along. `started` is the instant (`time.monotonic()`) at which the command began. All
+    processes of a `world` call this alike; rank 0 has the outcome.
     Raises InputError when there is nothing to train on, DivergedError, Stopped, and ArtifactError for damaged files.
     """
     clock = Clock(started)
-    run = RunDirectory(directory, key, origin.made_from)
+    run = open_run(directory, key, world, origin.made_from)
     run.tell(progress)
-    bench = _Bench(base, tokenizer, rows, config, compute_of(config, run.plan))
+    bench = _Bench(base, tokenizer, rows, config, compute_of(config, run.plan, world), world)
     bench.describe(progress)
     if run.plan is None:
-        plan = plan_finetuning(bench.rows, bench.base, config, bench.compute, clock.elapsed, bench.speed)
+        plan = plan_finetuning(bench.rows, bench.base, config, bench.compute, world.clock(clock.elapsed), bench.speed)
         check_space(directory, plan.parameters * BYTES_PER_WEIGHT)
         progress.say(f"{plan.pace.steps} steps of {plan.batching.rows} rows, {plan.epochs:.1f} passes over the rows")
         run.begin(plan)
     assert run.plan is not None
     needed = bench.demand(run.plan.batching)
     needed.check()
-    with tracking(config.trackers, run, progress) as on_row, needed.guarded():
+    say_idle(run.plan, world, progress)
+    trackers = config.trackers if world.leads else ()
+    with tracking(trackers, run, progress) as on_row, needed.guarded():
         state = train(run, replace(bench.ingredients(run.plan, probes), on_row=on_row), progress, clock)
-    return Finetuned(outcome_of(run, base, state), bench.train_fitting, bench.validation_fitting)
+    return Finetuned(outcome_of(run, base, state, world), bench.train_fitting, bench.validation_fitting)
 
 
 class _Bench:
     """The examples and settings of a run, from which steppers and batches are made."""
 
     def __init__(
-        self, model: Decoder, tokenizer: Tokenizer, rows: Iterable[Row], config: FinetuneConfig, compute: Compute
+        self,
+        model: Decoder,
+        tokenizer: Tokenizer,
+        rows: Iterable[Row],
+        config: FinetuneConfig,
+        compute: Compute,
+        world: World,
     ) -> None:
         self._config, self.compute, self._model = config, compute, model.to(compute.device)
+        self._world = world
         self._objective = Supervised(tokenizer.end_id, config.label_smoothing)
         if model.kind != self._objective.needs:
             raise ConfigError(f"fine-tuning needs a {self._objective.needs}, and the base is a {model.kind}")
@@ -144,21 +156,24 @@ class _Bench:
 
     def speed(self, batching: Batching, seconds: float) -> Speed:
         """What a trained token costs; measured on a copy."""
-        stepper = Stepper.of(copy.deepcopy(self._model).train(), self._objective, self._config, self.compute)
-        return measure(stepper, self._objective, self._source(batching, None)(1), seconds)
+        model = copy.deepcopy(self._model).train()
+        objective = self._world.prepare(model, self._objective)
+        stepper = Stepper.of(model, objective, self._config, self.compute, self._world)
+        return measure(stepper, objective, self._source(batching, None)(1), seconds)
 
     def ingredients(self, plan: Plan, probes: Sequence[Probe]) -> Ingredients:
         """All that the loop needs."""
         config = self._config
         length = parse_length(config.length)
+        objective = self._world.prepare(self._model, self._objective)
         return Ingredients(
-            stepper=Stepper.of(self._model, self._objective, config, self.compute),
+            stepper=Stepper.of(self._model, objective, config, self.compute, self._world),
             source=self._source(plan.batching, length.amount if length.unit == "epochs" else None),
             schedule=Scaled(config.schedule, config.lr_scale),
-            validate=self._validate() if self._validation else None,
+            validate=self._validate(objective) if self._validation else None,
             early_stop=config.early_stop,
             peak_lr=config.optimizer.lr,
-            probes=probes,
+            probes=probes if self._world.size == 1 else (),
             replan=pacing.replanner(plan),
         )
 
@@ -172,13 +187,14 @@ class _Bench:
             epochs=epochs,
         )
 
-    def _validate(self) -> Validation:
+    def _validate(self, objective: Objective) -> Validation:
         return Validation(
             self._validation_batches,
-            self._objective,
+            objective,
             self._validation_bytes(),
             device=self.compute.device,
             autocast=self.compute.autocast,
+            world=self._world,
         )
 
     def _validation_batches(self) -> Iterator[Batch]:

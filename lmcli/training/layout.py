@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from lmcli.errors import InputError
 from lmcli.training.config import TrainConfig
 
-STEPS_WORTH = 600
-"""A batch is as large as leaves about this many steps: steps are worth more than large batches."""
+SEEN_PER_BATCH = 2.8
+"""An automatic batch is the root of the tokens that the run sees, times this: the more there is to learn, the finer its
+gradient must be, and the more steps there are as well (the power law of nanochat has the exponent 0.38, whose authors
+measured it at a thousand times as many tokens)."""
 CONTEXTS = {32: 200, 64: 2_000, 128: 60_000, 256: 1_000_000, 512: 30_000_000}
 """Context -> the tokens of a corpus from which on it pays. In 300 steps on 500,000 tokens, 128 reached 1.97 bits per
 byte, 64 reached 1.98 and 256 reached 2.01."""
+TOKENS_FOR_CONTEXT = {32: 0, 64: 20_000, 128: 200_000, 256: 4_000_000, 512: 100_000_000}
+"""Context -> the tokens of a run from which on it pays: far-away text is learned late."""
 SMALLEST, LARGEST = 512, 32768
 """Limits of an automatic batch, in tokens."""
 AT_ONCE = {"cpu": 8192}
@@ -33,11 +37,22 @@ class Layout:
     def tokens(self) -> int:
         return self.rows * self.context
 
+    def shared(self, processes: int) -> Layout:
+        """The same step in micro-batches small enough that each process gets one."""
+        return replace(self, micro_rows=min(self.micro_rows, math.ceil(self.rows / processes)))
 
-def context_for(train_tokens: int, asked: int | Literal["auto"]) -> int:
-    """A context that the corpus can fill. Raises InputError when it can't fill the one that was asked for."""
+
+def context_for(train_tokens: int, tokens_seen: float, asked: int | Literal["auto"]) -> int:
+    """A context that the corpus can fill and the run is long enough to use.
+
+    Raises InputError when the corpus can't fill the one that was asked for.
+    """
     if asked == "auto":
-        fitting = [size for size, tokens in CONTEXTS.items() if tokens <= train_tokens]
+        fitting = [
+            size
+            for size, tokens in CONTEXTS.items()
+            if tokens <= train_tokens and TOKENS_FOR_CONTEXT[size] <= tokens_seen
+        ]
         return fitting[-1] if fitting else max(1, (train_tokens - 1) // 4)
     if train_tokens < asked + 1:
         message = f"the training side has {train_tokens} tokens, fewer than one window of model.context = {asked} needs"
@@ -57,7 +72,7 @@ def layout_for(tokens_seen: float, train_tokens: int, context: int, train: Train
     """
     windows = max(1, (train_tokens - 1) // context)
     if train.batch_tokens == "auto":
-        tokens = 2 ** round(math.log2(max(1.0, tokens_seen) / STEPS_WORTH))
+        tokens = 2 ** round(math.log2(SEEN_PER_BATCH * max(1.0, tokens_seen)) / 2)
         rows = max(1, min(windows, min(LARGEST, max(SMALLEST, tokens)) // context))
     else:
         rows = max(1, round(train.batch_tokens / context))

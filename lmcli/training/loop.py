@@ -17,8 +17,8 @@ from lmcli.objectives.batch import Batch
 from lmcli.progress import Progress, Task
 from lmcli.training.clock import Clock
 from lmcli.training.plan import Extension, Replan
-from lmcli.training.run import RunDirectory
 from lmcli.training.schedules.shape import Schedule
+from lmcli.training.shared_run import Run
 from lmcli.training.signals import Interrupted, Interrupts, caught
 from lmcli.training.state import Best, Figures, State
 from lmcli.training.step import Stepper, StepResult
@@ -60,13 +60,13 @@ class Ingredients:
     """Called with each row of the log."""
 
 
-def train(run: RunDirectory, parts: Ingredients, progress: Progress, clock: Clock) -> State:
+def train(run: Run, parts: Ingredients, progress: Progress, clock: Clock) -> State:
     """Train from where the run stands to its end, and return that end; a finished run returns at once.
 
     Raises DivergedError before a step that isn't finite would be taken, and Stopped after a signal, when the state of
     the last completed step is on the disk. The global random state is left as it was.
     """
-    with caught() as interrupts, torch.random.fork_rng(devices=[]), _no_collection():
+    with caught(parts.stepper.world) as interrupts, torch.random.fork_rng(devices=[]), _no_collection():
         return _Loop(run, parts, progress, clock, interrupts).run()
 
 
@@ -85,9 +85,7 @@ def _no_collection() -> Iterator[None]:
 
 
 class _Loop:
-    def __init__(
-        self, run: RunDirectory, parts: Ingredients, progress: Progress, clock: Clock, interrupts: Interrupts
-    ) -> None:
+    def __init__(self, run: Run, parts: Ingredients, progress: Progress, clock: Clock, interrupts: Interrupts) -> None:
         assert run.plan is not None
         self._run, self._pace, self._parts = run, run.plan.pace, parts
         self._progress, self._clock, self._interrupts = progress, clock, interrupts
@@ -115,9 +113,7 @@ class _Loop:
         saved = self._run.checkpoints.state()
         if saved is not None:
             self._state = self._saved = saved
-            model, optimizer = self._run.checkpoints.load_last()
-            fill(self._model, model)
-            self._optimizer.load(optimizer)
+            self._run.checkpoints.restore(self._model, self._optimizer)
             self._clock.resume(saved.elapsed)
             if not saved.ending:
                 self._progress.say(f"going on after step {saved.step} of {self._run.timeline.steps}")
@@ -242,9 +238,10 @@ class _Loop:
             return
         change = self._parts.replan(step, (elapsed - self._first[1]) / (step - self._first[0]), elapsed)
         self._run.log_replan(change)
-        task.resize(change.steps)
-        if abs(change.steps - self._pace.steps) > 0.02 * self._pace.steps:
-            self._progress.say(f"{change.steps} steps instead of {self._pace.steps} fit the time that is left")
+        steps = self._run.timeline.steps  # those of rank 0
+        task.resize(steps)
+        if abs(steps - self._pace.steps) > 0.02 * self._pace.steps:
+            self._progress.say(f"{steps} steps instead of {self._pace.steps} fit the time that is left")
 
     def _save(self, *, stable: bool = False) -> None:
         self._state = replace(self._state, elapsed=round(self._clock.elapsed(), 3))
@@ -273,10 +270,3 @@ class _Loop:
         """A run of 0 steps: its result is the model that it began with."""
         self._state = self._keep(replace(self._state, ending="steps"), None)
         self._save()
-
-
-def fill(model: nn.Module, saved: dict[str, Tensor]) -> None:
-    """Copy saved weights over those of the model."""
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(saved[name])

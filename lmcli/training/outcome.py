@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 
+import torch
+
+from lmcli.models.allocator import keep_freed_memory
 from lmcli.models.config import ComputeConfig
 from lmcli.models.decoder import Decoder
 from lmcli.models.device import Compute, resolve_compute, use_threads
-from lmcli.training.loop import fill
+from lmcli.training.checkpoints import fill
 from lmcli.training.plan import Extension, Plan
-from lmcli.training.run import RunDirectory
+from lmcli.training.shared_run import Run
 from lmcli.training.state import Ending, Figures, State
+from lmcli.training.world import SOLO, World
 
 BYTES_PER_WEIGHT = 40
 """On the disk: two checkpoints with Adam's state, for the older one goes last, that before the cooldown, and the best
@@ -34,12 +39,17 @@ class Outcome:
     """The latest one, when the run was made longer."""
 
 
-def outcome_of(run: RunDirectory, model: Decoder, state: State) -> Outcome:
-    """The outcome of a run that is over; ArtifactError when its best weights are damaged."""
+def outcome_of(run: Run, model: Decoder, state: State, world: World = SOLO) -> Outcome:
+    """The outcome of a run that is over; ArtifactError when its best weights are damaged.
+
+    Rank 0 alone has these weights: it reads them from the checkpoint, where those of a sharded model are whole again.
+    """
     assert run.plan is not None
     assert state.best is not None
     assert state.ending is not None
-    fill(model, run.checkpoints.load_best())
+    if world.leads:
+        model = type(model)(model.shape) if world.is_sharded else model
+        fill(model, run.checkpoints.load_best())
     return Outcome(
         model=model.eval(),
         plan=run.plan,
@@ -54,10 +64,24 @@ def outcome_of(run: RunDirectory, model: Decoder, state: State) -> Outcome:
     )
 
 
-def compute_of(config: ComputeConfig, plan: Plan | None) -> Compute:
-    """Device, precision and threads: those of the plan once there is one, for others would give other weights."""
+def compute_of(config: ComputeConfig, plan: Plan | None, world: World = SOLO) -> Compute:
+    """Device, precision and threads: those of the plan once there is one, for others would give other weights.
+
+    The processes on a machine divide its threads. Each has the accelerator with its local rank.
+    """
+    threads = config.threads
     if plan is not None:
-        config = ComputeConfig(device=plan.device, dtype=plan.dtype, threads=plan.threads)  # type: ignore[arg-type]
+        same = plan.processes == world.size
+        threads = plan.threads * world.local_size if same else threads
+        config = ComputeConfig(device=plan.device, dtype=plan.dtype, threads=threads)  # type: ignore[arg-type]
     compute = resolve_compute(config)
+    if world.size > 1:
+        kind = torch.device(compute.device).type
+        own = kind if kind == "cpu" else f"{kind}:{world.local_rank}"
+        compute = resolve_compute(ComputeConfig(device=own, dtype=compute.dtype))  # type: ignore[arg-type]
+        share = max(1, (threads or len(os.sched_getaffinity(0))) // world.local_size)
+        threads = share if threads else min(share, compute.threads)
+        compute = replace(compute, threads=threads, processes=world.size)
     use_threads(compute)
+    keep_freed_memory()
     return compute

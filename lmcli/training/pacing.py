@@ -10,10 +10,13 @@ from lmcli.training.config import TrainConfig
 from lmcli.training.plan import Budget, Pace, Plan, Replan
 from lmcli.training.speed import Speed
 
-EVALUATION_SHARE = 0.08
+EVALUATION_SHARE = 0.03
 """Of the time of training, at most this much goes into validations before the last one."""
 SAVE_SECONDS = 30.0
-"""Work that a kill may cost when speed is known."""
+"""Work that a kill may cost when speed is known, unless that would take more than SAVE_SHARE of the time."""
+SAVE_SHARE = 0.01
+DISK = 150e6
+"""Bytes a second that a slow disk takes."""
 MARGIN = 0.01
 """Of the budget, kept for what nobody foresees."""
 LOG_ROWS = 2000
@@ -40,7 +43,8 @@ def timed_pace(
         every = _evaluations(steps, validation / step) if config.eval_every == "auto" else config.eval_every
         left = seconds - validation * max(0, math.ceil(steps / every) - 1)
         steps = max(1, min(budget.most_steps, int(left / step)))
-    save = max(1, int(SAVE_SECONDS / step)) if config.save_every == "auto" else config.save_every
+    seconds_apart = max(SAVE_SECONDS, budget.saving_seconds / SAVE_SHARE)
+    save = max(1, int(seconds_apart / step)) if config.save_every == "auto" else config.save_every
     return Pace(steps, every, save, max(1, math.ceil(steps / LOG_ROWS)))
 
 
@@ -68,5 +72,8 @@ def budget_of(seconds: float, speed: Speed, validation_tokens: int, parameters: 
 
     That is a validation, a checkpoint and the model directory: 16 bytes for each weight, at the pace of a slow disk.
     """
-    closing = 1.0 + validation_tokens * speed.validate + parameters * 16 / 150e6
-    return Budget(seconds=seconds, closing_seconds=round(closing, 3), most_steps=most_steps)
+    closing = 1.0 + validation_tokens * speed.validate + parameters * 16 / DISK
+    saving = parameters * 12 / DISK  # weights and Adam's two moments
+    return Budget(
+        seconds=seconds, closing_seconds=round(closing, 3), most_steps=most_steps, saving_seconds=round(saving, 3)
+    )

@@ -40,6 +40,8 @@ class Budget:
     """Kept for what comes after the last step: validation, checkpoint, the model directory."""
     most_steps: int
     """More than this a re-plan never gives, for there is too little data."""
+    saving_seconds: float = 0.0
+    """What a checkpoint takes at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +58,12 @@ class Plan:
     device: str
     dtype: str
     threads: int
+    """Of each process."""
     budget: Budget | None = None
     """None when the length was not given as a time."""
+    processes: int = 1
+    strategy: str = "ddp"
+    """How the processes of the first command worked together; later commands may have another number of them."""
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

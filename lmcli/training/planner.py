@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lmcli.errors import InputError
 from lmcli.models.config import ModelConfig
 from lmcli.models.device import Compute
-from lmcli.models.shape import flops_per_token, parameters
+from lmcli.models.shape import parameters
 from lmcli.progress import Progress
 from lmcli.training import ladder, pacing
 from lmcli.training.config import TrainConfig
@@ -80,18 +80,23 @@ def describe(plan: Plan) -> str:
 class _Planner:
     def __init__(self, corpus: Corpus, model: ModelConfig, train: TrainConfig, compute: Compute) -> None:
         self._corpus, self._model, self._train, self._compute = corpus, model, train, compute
-        self._context = context_for(corpus.train_tokens, model.context)
         self._tie = ladder.tied(corpus.train_tokens, corpus.vocab_size)
-        self._shapes = ladder.choices(model, corpus.vocab_size, self._context, self._tie)
+        self._set_context(0)
+
+    def _set_context(self, tokens_seen: float) -> None:
+        self._context = context_for(self._corpus.train_tokens, tokens_seen, self._model.context)
+        self._shapes = ladder.choices(self._model, self._corpus.vocab_size, self._context, self._tie)
 
     def counted(self, length: Length) -> Plan:
         """For steps or epochs."""
         train_tokens = self._corpus.train_tokens
         if length.unit == "epochs":
+            self._set_context(length.amount * train_tokens)
             layout = self._layout(length.amount * train_tokens)
             steps = max(1, round(length.amount * train_tokens / layout.tokens))
         else:
             steps = int(length.amount)
+            self._set_context(steps * STEP_TOKENS)
             layout = self._layout(steps * STEP_TOKENS)
         rung = self._rung(dict.fromkeys(self._shapes, float(steps * layout.tokens)))
         pace = pacing.fixed_pace(steps, layout.tokens, self._corpus.validation_tokens, self._train)
@@ -99,15 +104,17 @@ class _Planner:
 
     def timed(self, seconds: float, elapsed: Callable[[], float], measure: Measure) -> Plan:
         """For a time budget: the largest shape that sees enough tokens, after at most two measurements."""
-        rungs = list(self._shapes)
+        self._set_context(seconds * FIRST_GUESS)
+        rungs, guessed = list(self._shapes), self._context
         first = rungs[len(rungs) // 3]
         speed = measure(self._dials(first, 0.0), self._layout(seconds * FIRST_GUESS), PROBE_SHARE * seconds)
+        rate = ladder.effort(self._shapes[first], self._context) / speed.train
         left = seconds - elapsed()
-        cost = {rung: speed.train * self._flops(rung) / self._flops(first) for rung in rungs}
-        rung = self._rung({rung: self._seen(left / cost[rung]) for rung in rungs})
-        if rung != first:
-            layout = self._layout(self._seen(left / cost[rung]))
-            speed = measure(self._dials(rung, 0.0), layout, PROBE_SHARE * seconds)
+        rung = self._affordable(left * rate)
+        tokens = self._seen(left * rate / ladder.effort(self._shapes[rung], self._context))
+        self._set_context(tokens)
+        if rung != first or self._context != guessed:
+            speed = measure(self._dials(rung, 0.0), self._layout(tokens), PROBE_SHARE * seconds)
         layout = self._layout(self._seen((seconds - elapsed()) / speed.train))
         most = max(1, round(MOST_EPOCHS * self._corpus.train_tokens / layout.tokens))
         validation_tokens = self._corpus.validation_tokens
@@ -118,14 +125,18 @@ class _Planner:
     def _rung(self, tokens_seen: dict[Rung, float]) -> Rung:
         return ladder.largest(self._shapes, tokens_seen, self._corpus.train_tokens)
 
+    def _affordable(self, efforts: float) -> Rung:
+        """The largest rung that sees enough tokens for so many efforts."""
+        shapes = self._shapes.items()
+        return self._rung({rung: self._seen(efforts / ladder.effort(shape, self._context)) for rung, shape in shapes})
+
     def _seen(self, tokens: float) -> float:
         return min(tokens, MOST_EPOCHS * self._corpus.train_tokens)
 
-    def _flops(self, rung: Rung) -> int:
-        return flops_per_token(self._shapes[rung], self._context)
-
     def _layout(self, tokens_seen: float) -> Layout:
-        return layout_for(tokens_seen, self._corpus.train_tokens, self._context, self._train, self._compute.device)
+        train_tokens, compute = self._corpus.train_tokens, self._compute
+        layout = layout_for(tokens_seen, train_tokens, self._context, self._train, compute.device)
+        return layout.shared(compute.processes)
 
     def _dials(self, rung: Rung, epochs: float) -> ModelConfig:
         return ladder.dials(self._model, rung, self._context, dropout_for(epochs), self._tie)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from lmcli.errors import ConfigError
@@ -28,13 +29,14 @@ from lmcli.training.outcome import BYTES_PER_WEIGHT, Outcome, compute_of, outcom
 from lmcli.training.plan import Plan
 from lmcli.training.planner import Corpus, plan_pretraining
 from lmcli.training.reasons import reasons
-from lmcli.training.run import RunDirectory
+from lmcli.training.shared_run import open_run, say_idle
 from lmcli.training.shortage import Demand, demand
 from lmcli.training.sources import WindowSource
 from lmcli.training.speed import Speed, measure
 from lmcli.training.step import Stepper
 from lmcli.training.trackers.tracker import tracking
 from lmcli.training.validation import Validation
+from lmcli.training.world import SOLO, World
 
 VALIDATION_TOKENS = 8192
 """In one batch of validation."""
@@ -50,21 +52,23 @@ def pretrain(
     started: float,
     probes: Sequence[Probe] = (),
     origin: Origin = Origin(),  # noqa: B008 - frozen
+    world: World = SOLO,
 ) -> Outcome:
     """Train on the encoded corpus `tokens` in the run directory `directory`, or go on with what is there for `key`.
 
-    `started` is the instant (`time.monotonic()`) at which the command began; a time budget counts from it.
+    `started` is the instant (`time.monotonic()`) at which the command began; a time budget counts from it. All
+    processes of a `world` call this alike; rank 0 has the outcome.
     `key` doesn't depend on `origin.extend`: an extension goes on in the directory of the run that it extends.
     Raises InputError for a corpus that is too small, MachineError for too little memory, DivergedError, Stopped, and
     ArtifactError for damaged files.
     """
     clock = Clock(started)
-    run = RunDirectory(directory, key, origin.made_from)
-    extension.settle(run, origin.extend, config.schedule, origin.model)
+    settle = partial(extension.settle, asked=origin.extend, schedule=config.schedule, of=origin.model)
+    run = open_run(directory, key, world, origin.made_from, settle)
     run.tell(progress)
-    bench = _Bench(tokens, model, config, compute_of(config, run.plan), origin.base)
+    bench = _Bench(tokens, model, config, compute_of(config, run.plan, world), origin.base, world)
     if run.plan is None:
-        plan = bench.plan(clock, progress)
+        plan = bench.plan(world.clock(clock.elapsed), progress)
         check_space(directory, plan.parameters * BYTES_PER_WEIGHT)
         for reason in reasons(plan, bench.corpus, model, config):
             progress.detail(str(reason))
@@ -72,23 +76,31 @@ def pretrain(
     assert run.plan is not None
     needed = bench.demand(run.plan.model, run.plan.batching.rows, run.plan.batching.micro_rows)
     needed.check()
+    say_idle(run.plan, world, progress)
     trained, parts = bench.ingredients(run.plan, probes)
     if origin.extend:
         parts = replace(parts, extend=extension.asker(origin.extend, run, config.schedule))
     if parts.validate is None:
         progress.warn("there is no validation text: nothing tells when the model stops getting better")
-    with tracking(config.trackers, run, progress) as on_row, needed.guarded():
+    trackers = config.trackers if world.leads else ()
+    with tracking(trackers, run, progress) as on_row, needed.guarded():
         state = train(run, replace(parts, on_row=on_row), progress, clock)
-    return outcome_of(run, trained, state)
+    return outcome_of(run, trained, state, world)
 
 
 class _Bench:
     """The data and settings of a run, from which models, steppers and batches are made."""
 
     def __init__(
-        self, tokens: Path, model: ModelConfig, config: TrainConfig, compute: Compute, base: Path | None
+        self,
+        tokens: Path,
+        model: ModelConfig,
+        config: TrainConfig,
+        compute: Compute,
+        base: Path | None,
+        world: World = SOLO,
     ) -> None:
-        self._config, self.compute = config, compute
+        self._config, self.compute, self._world = config, compute, world
         self._base = Base(base) if base else None
         self._dials = self._base.dials(model) if self._base else model
         self._train = TokenStream.open(tokens, "train")
@@ -106,19 +118,19 @@ class _Bench:
     def _vocab_size(self) -> int:
         return self._base.shape.vocab_size if self._base else self._train.vocab_size
 
-    def plan(self, clock: Clock, progress: Progress) -> Plan:
-        """The plan of a run that begins now."""
-        plan = plan_pretraining(
-            self.corpus, self._dials, self._config, self.compute, clock.elapsed, self.speed, progress
-        )
+    def plan(self, elapsed: Callable[[], float], progress: Progress) -> Plan:
+        """The plan of a run that begins now; `elapsed` gives the seconds since its command began."""
+        plan = plan_pretraining(self.corpus, self._dials, self._config, self.compute, elapsed, self.speed, progress)
         return replace(plan, parameters=self._base.parameters) if self._base else plan
 
     def speed(self, model: ModelConfig, layout: Layout, seconds: float) -> Speed:
         """What a token costs with this shape and layout; the trained weights are thrown away."""
         self.demand(model, layout.rows, layout.micro_rows).check()
-        stepper = Stepper.of(self._model(model), self._objective, self._config, self.compute)
+        trained = self._model(model)
+        objective = self._world.prepare(trained, self._objective)
+        stepper = Stepper.of(trained, objective, self._config, self.compute, self._world)
         batches = self._source(layout.context, layout.rows, layout.micro_rows)(1)
-        return measure(stepper, self._objective, batches, seconds)
+        return measure(stepper, objective, batches, seconds)
 
     def demand(self, model: ModelConfig, rows: int, micro_rows: int) -> Demand:
         """The memory that training takes."""
@@ -127,6 +139,7 @@ class _Bench:
     def ingredients(self, plan: Plan, probes: Sequence[Probe]) -> tuple[Decoder, Ingredients]:
         """A fresh model and all that the loop needs to train it."""
         model = self._model(plan.model)
+        objective = self._world.prepare(model, self._objective)
         context = model.shape.context
         rows = max(1, VALIDATION_TOKENS // context)
         config = self._config
@@ -136,19 +149,20 @@ class _Bench:
 
         validation = Validation(
             validation_batches,
-            self._objective,
+            objective,
             self._validation.text_bytes,
             device=self.compute.device,
             autocast=self.compute.autocast,
+            world=self._world,
         )
         return model, Ingredients(
-            stepper=Stepper.of(model, self._objective, config, self.compute),
+            stepper=Stepper.of(model, objective, config, self.compute, self._world),
             source=self._source(context, plan.batching.rows, plan.batching.micro_rows),
             schedule=config.schedule,
             validate=validation if len(self._validation) else None,
             early_stop=config.early_stop,
             peak_lr=config.optimizer.lr,
-            probes=probes,
+            probes=probes if self._world.size == 1 else (),
             replan=pacing.replanner(plan),
             cooldown_start=extension.cooldown_start(config.schedule),
         )

@@ -74,8 +74,13 @@ def _context(plan: Plan, corpus: Corpus, model: ModelConfig) -> Reason:
     if model.context != "auto":
         return Reason("context", chosen, "as set")
     longer = [size for size in layout.CONTEXTS if size > int(plan.model.context)]
-    rest = f"; {longer[0]} pays from {layout.CONTEXTS[longer[0]]:,} tokens on" if longer else ""
-    return Reason("context", chosen, f"what a corpus of {corpus.train_tokens:,} tokens can fill{rest}")
+    seen = plan.pace.steps * plan.batching.tokens
+    found = f"for a corpus of {corpus.train_tokens:,} tokens and a run of {seen:,}"
+    if not longer:
+        return Reason("context", chosen, found)
+    size = longer[0]
+    limits = f"{layout.CONTEXTS[size]:,} and {layout.TOKENS_FOR_CONTEXT[size]:,}"
+    return Reason("context", chosen, f"{found}; {size} pays from {limits} on")
 
 
 def _head(plan: Plan, corpus: Corpus, model: ModelConfig) -> Reason:
@@ -99,7 +104,9 @@ def _batch(plan: Plan, train: TrainConfig) -> Reason:
     if train.batch_tokens != "auto":
         return Reason("batch", chosen, "as set")
     bounds = f"between {layout.SMALLEST:,} and {layout.LARGEST:,}, and at most one pass"
-    return Reason("batch", chosen, f"the power of two that leaves about {layout.STEPS_WORTH} steps, {bounds}")
+    seen = plan.pace.steps * plan.batching.tokens
+    rule = f"the power of two next to the root of {layout.SEEN_PER_BATCH:g} x {seen:,} tokens"
+    return Reason("batch", chosen, f"{rule}, {bounds}")
 
 
 def _micro_batch(plan: Plan, train: TrainConfig) -> Reason:

@@ -62,7 +62,7 @@ def plan_finetuning(
     """
     length = parse_length(config.length)
     passes = length.amount if length.unit == "epochs" else 3.0
-    batching = batching_for(rows, passes, config, compute.device)
+    batching = batching_for(rows, passes, config, compute)
     budget = None
     if length.unit == "seconds":
         speed = measure(batching, PROBE_SHARE * length.amount)
@@ -90,7 +90,7 @@ def _plan(rows: Rows, base: Base, batching: Batching, pace: Pace, compute: Compu
     )
 
 
-def batching_for(rows: Rows, passes: float, config: FinetuneConfig, device: str) -> Batching:
+def batching_for(rows: Rows, passes: float, config: FinetuneConfig, compute: Compute) -> Batching:
     """How many examples make a step, and how many of them are computed at once."""
     mean = rows.trained_tokens / rows.examples
     if config.batch_tokens == "auto":
@@ -101,8 +101,9 @@ def batching_for(rows: Rows, passes: float, config: FinetuneConfig, device: str)
             message = f"a batch of {config.batch_tokens} tokens is more than the {rows.trained_tokens} of all rows"
             raise InputError(message, "set batch_tokens lower, or add rows")
     count = max(1, min(rows.examples, round(wanted)))
-    at_once = max(1, AT_ONCE.get(device, AT_ONCE_ELSEWHERE) // rows.longest)
-    micro_rows = min(count, at_once if config.micro_batch == "auto" else config.micro_batch)
+    at_once = max(1, AT_ONCE.get(compute.device, AT_ONCE_ELSEWHERE) // rows.longest)
+    share = math.ceil(count / compute.processes)
+    micro_rows = min(share, at_once if config.micro_batch == "auto" else config.micro_batch)
     return Batching(count, micro_rows, max(1, round(count * mean)))
 
 

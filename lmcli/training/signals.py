@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 from lmcli.errors import Stopped
+from lmcli.training.world import SOLO, World
 
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
@@ -22,29 +23,34 @@ class Interrupted(Exception):  # noqa: N818 - no error: it unwinds to the place 
 
 
 class Interrupts:
-    """Remembers the first signal; the second one raises Stopped at once, wherever the program is."""
+    """Remembers the first signal; the second one raises Stopped at once, wherever the program is.
 
-    def __init__(self) -> None:
+    Among several processes a second one is passed over: a launcher sends on what each of them got by itself already.
+    """
+
+    def __init__(self, world: World = SOLO) -> None:
         self.pending: int | None = None
+        self._world = world
 
     def receive(self, signal_number: int, frame: FrameType | None = None) -> None:
-        if self.pending is not None:
+        if self.pending is not None and self._world.size == 1:
             raise Stopped(signal_number, "aborted", "the same command goes on from the last checkpoint")
         self.pending = signal_number
 
     def check(self) -> None:
-        """Raises Interrupted when a signal has arrived."""
-        if self.pending is not None:
-            raise Interrupted(self.pending)
+        """Raises Interrupted when a signal has arrived, at any of the processes: all call this at the same places."""
+        number = self._world.highest(self.pending or 0)
+        if number:
+            raise Interrupted(number)
 
 
 @contextlib.contextmanager
-def caught() -> Iterator[Interrupts]:
+def caught(world: World = SOLO) -> Iterator[Interrupts]:
     """Catch the ending signals inside the block; what the parent told us to ignore (nohup) stays ignored.
 
     Outside the main thread, where Python can't catch signals, nothing is caught.
     """
-    interrupts = Interrupts()
+    interrupts = Interrupts(world)
     if threading.current_thread() is not threading.main_thread():
         yield interrupts
         return

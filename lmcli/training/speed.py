@@ -31,8 +31,10 @@ def measure(
 ) -> Speed:
     """Train on `batches` over and over for about `seconds`; the first step, which warms up, does not count.
 
-    Takes at least two steps. The model of `stepper` is changed: measure one that nobody else uses.
+    Takes at least two steps. The model of `stepper` is changed: measure one that nobody else uses. Several processes
+    measure together, by the clock of the first.
     """
+    now = stepper.world.clock(now)
     end = now() + seconds
     count = sum(batch.count for batch in batches)
     with torch.random.fork_rng(devices=[]):
@@ -42,7 +44,7 @@ def measure(
         stepper.model.eval()
         validate = _timed(lambda: objective.evaluate(stepper.model, batches[0]), now)
     ordered = sorted(times[1:])
-    return Speed(ordered[len(ordered) // 2] / count, validate / max(1, batches[0].count))
+    return Speed(ordered[len(ordered) // 2] / count, validate / stepper.world.size / max(1, batches[0].count))
 
 
 def _timed(call: Callable[[], object], now: Now) -> float:

@@ -17,6 +17,8 @@ from lmcli.models.device import Compute
 from lmcli.objectives.batch import Batch, Objective
 from lmcli.training.config import TrainConfig
 from lmcli.training.optimizers.optimizer import Optimizer
+from lmcli.training.parts import local
+from lmcli.training.world import SOLO, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Stepper:
         seed: int,
         device: str = "cpu",
         autocast: Callable[[], AbstractContextManager[Any]],
+        world: World = SOLO,
     ) -> None:
         self.model = model
         self.optimizer = optimizer
@@ -55,37 +58,46 @@ class Stepper:
         self._seed = seed
         self._device = device
         self._autocast = autocast
+        self.world = world
         self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
 
     @classmethod
-    def of(cls, model: nn.Module, objective: Objective, config: TrainConfig, compute: Compute) -> Stepper:
-        """A stepper with a fresh optimizer, as the settings ask for."""
+    def of(
+        cls, model: nn.Module, objective: Objective, config: TrainConfig, compute: Compute, world: World = SOLO
+    ) -> Stepper:
+        """A stepper with a fresh optimizer, as the settings ask for; `world.prepare` comes before."""
         if isinstance(model, Decoder):
             model.recompute = config.recompute
+        optimizer = config.optimizer.build(model)
+        if config.compile:
+            compile_passes(model, compute.device)
         return cls(
             model,
             objective,
-            config.optimizer.build(model),
+            optimizer,
             clip=config.clip,
             l2=config.l2,
             seed=config.seed,
             device=compute.device,
             autocast=compute.autocast,
+            world=world,
         )
 
     def step(self, number: int, micro_batches: Sequence[Batch], scale: float, check: Callable[[], None]) -> StepResult:
         """Step `number` at `scale` times the learning rates, unless loss or gradient are not finite.
 
         The gradient is that of the sum of nats over the step divided by the targets in the step, however it is cut into
-        micro-batches. Dropout depends on (seed, step, micro-batch) only. `check` is called before each micro-batch and
-        may raise: the weights are then as before the step.
+        micro-batches and those are shared by processes. Dropout depends on (seed, step, micro-batch) only. `check` is
+        called before each micro-batch and may raise: the weights are then as before the step.
         """
         count = sum(batch.count for batch in micro_batches)
         try:
-            loss = self._gradient(number, micro_batches, count, check)
+            own = self._gradient(number, micro_batches, count, check)
+            self.world.reduce(self._parameters)
             self._add_penalty()
             norm = self._clipped_norm()
-            result = StepResult(loss / max(1, count), norm, count)
+            (nats,) = self.world.sum(own)
+            result = StepResult(nats / max(1, count), norm, count)
             if result.finite:
                 self.optimizer.step(scale)
         finally:
@@ -95,9 +107,9 @@ class Stepper:
 
     def _gradient(self, number: int, batches: Sequence[Batch], count: int, check: Callable[[], None]) -> float:
         total = 0.0
-        for index, batch in enumerate(batches):
+        for index, batch in self.world.share(batches):
             check()
-            if not batch.count:
+            if not batch.count and not self.world.is_sharded:  # shards are computed by all processes at once
                 continue
             _seed(self._device, step_seed(self._seed, number, index))
             with self._autocast():
@@ -109,17 +121,23 @@ class Stepper:
     @torch.no_grad()
     def _add_penalty(self) -> None:
         """The gradient of l2 / 2 * |w|^2 over all matrices, without that term in the loss that is told."""
-        pairs = [(p.grad, p.data) for p in self._parameters if p.ndim >= 2 and p.grad is not None]
+        pairs = [(local(p.grad), local(p.data)) for p in self._parameters if p.ndim >= 2 and p.grad is not None]
         if self._l2 and pairs:
             gradients, weights = zip(*pairs, strict=True)
             torch._foreach_add_(gradients, weights, alpha=self._l2)
 
     def _clipped_norm(self) -> float:
-        gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
-        norm = _norm(gradients)
+        gradients = [local(parameter.grad) for parameter in self._parameters if parameter.grad is not None]
+        norm = self.world.norm(_norm(gradients))
         if self._clip and norm > self._clip and math.isfinite(norm):
             torch._foreach_mul_(gradients, self._clip / norm)
         return norm
+
+
+def compile_passes(model: nn.Module, device: str) -> None:
+    """Replace `model.hidden` by compiled code; on CUDA a step's launches are recorded once and played back (graphs)."""
+    mode = "reduce-overhead" if torch.device(device).type == "cuda" else "default"
+    model.hidden = torch.compile(model.hidden, mode=mode)  # type: ignore[arg-type, assignment]
 
 
 def _seed(device: str, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""Loss over a whole validation side, as exact sums."""
+"""Loss over a whole validation side, as exact sums; several processes share its batches."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import nn
 
 from lmcli.objectives.batch import Batch, Objective, Sums
 from lmcli.training.state import Figures
+from lmcli.training.world import SOLO, World
 
 
 class Validation:
@@ -24,6 +25,7 @@ class Validation:
         *,
         device: str = "cpu",
         autocast: Callable[[], AbstractContextManager[Any]],
+        world: World = SOLO,
     ) -> None:
         """`batches` gives the same batches at each call; together their text targets stand for `text_bytes` bytes."""
         self._batches = batches
@@ -31,6 +33,7 @@ class Validation:
         self._text_bytes = text_bytes
         self._device = device
         self._autocast = autocast
+        self._world = world
 
     def __call__(self, model: nn.Module, check: Callable[[], None]) -> Figures:
         """Loss and bits per byte; `check` is called before each batch and may raise."""
@@ -38,11 +41,12 @@ class Validation:
         mode = model.training
         model.eval()
         try:
-            for batch in self._batches():
+            for _, batch in self._world.share(self._batches()):
                 check()
                 with self._autocast():
                     sums += self._objective.evaluate(model, batch.to(self._device))
         finally:
             model.train(mode)
-        bits = sums.text_nats / math.log(2)
-        return Figures(sums.nats / sums.count, bits / self._text_bytes if self._text_bytes else math.nan)
+        nats, count, text_nats = self._world.sum(sums.nats, sums.count, sums.text_nats)
+        bits = text_nats / math.log(2)
+        return Figures(nats / count, bits / self._text_bytes if self._text_bytes else math.nan)

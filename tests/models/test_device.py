@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from lmcli.errors import ConfigError, MachineError
+from lmcli.models.allocator import keep_freed_memory
 from lmcli.models.config import ComputeConfig
 from lmcli.models.device import fast_bfloat16, resolve_compute
 
@@ -35,3 +36,8 @@ def test_a_device_that_is_not_there() -> None:
 def test_a_device_that_does_not_exist(name: str) -> None:
     with pytest.raises(ConfigError, match="unknown device"):
         resolve_compute(ComputeConfig(device=name))
+
+
+def test_freed_memory_can_be_kept_anywhere() -> None:
+    keep_freed_memory()
+    assert float(torch.ones(1 << 22).sum()) == 1 << 22

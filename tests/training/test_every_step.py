@@ -47,8 +47,8 @@ def course(monkeypatch: pytest.MonkeyPatch) -> Iterator[Course]:
     found = Course()
     save, draw = Checkpoints.save, Windows.__call__
 
-    def saved(self: Checkpoints, state: Any, *rest: Any) -> None:
-        save(self, state, *rest)
+    def saved(self: Checkpoints, state: Any, *rest: Any, **options: Any) -> None:
+        save(self, state, *rest, **options)
         assert self.last is not None
         found.checkpoints[state.step] = {name: d for name, d in self.last.digests.items() if name != "state.json"}
 

@@ -7,6 +7,7 @@ from lmcli.objectives.causal import Causal
 from lmcli.training.optimizers.adamw import AdamW
 from lmcli.training.speed import measure
 from lmcli.training.step import StepResult
+from lmcli.training.world import SOLO
 from tests.training.tiny import END, ingredients, seeded, weights_digest
 
 
@@ -17,6 +18,7 @@ class Ticking:
         self.time = 0.0
         self.steps = 0
         self.model = ingredients(AdamW()).stepper.model
+        self.world = SOLO
 
     def step(self, number: int, batches: object, scale: float, check: object) -> StepResult:
         self.time += 2.0 if self.steps else 10.0

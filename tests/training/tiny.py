@@ -17,7 +17,7 @@ from torch import nn
 from lmcli.models.config import ModelConfig
 from lmcli.models.qwen3 import Qwen3
 from lmcli.models.shape import Shape
-from lmcli.objectives.batch import Batch
+from lmcli.objectives.batch import Batch, Objective
 from lmcli.objectives.causal import Causal
 from lmcli.progress import Progress, Silent
 from lmcli.project import durable
@@ -33,6 +33,7 @@ from lmcli.training.sources import WindowSource
 from lmcli.training.state import State
 from lmcli.training.step import Stepper
 from lmcli.training.validation import Validation
+from lmcli.training.world import SOLO, World
 
 END, VOCAB, CONTEXT, ROWS, EPOCH = 0, 31, 8, 2, 7
 STEPS = 3 * EPOCH
@@ -67,13 +68,13 @@ def tiny_model(dropout: float = 0.1) -> Qwen3:
     return Qwen3(shape, dropout).initialise(3)
 
 
-def validation(objective: Causal) -> Validation:
+def validation(objective: Objective, world: World = SOLO) -> Validation:
     rows = np.random.default_rng(9).integers(0, 8, (5, CONTEXT + 1))
 
     def batches() -> Iterator[Batch]:
-        yield from (objective.batch(rows[at : at + 2]) for at in range(0, 5, 2))
+        yield from (Causal(END).batch(rows[at : at + 2]) for at in range(0, 5, 2))
 
-    return Validation(batches, objective, 60, autocast=contextlib.nullcontext)
+    return Validation(batches, objective, 60, autocast=contextlib.nullcontext, world=world)
 
 
 def ingredients(

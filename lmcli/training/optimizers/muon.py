@@ -18,9 +18,9 @@ class Muon:
     """Groups as in modded-nanogpt's simple recipe, rates tuned for a million weights and small batches."""
 
     lr: Annotated[float, "peak learning rate of hidden matrices", Gt(0)] = 0.015
-    momentum: Annotated[float, "memory of the gradient of hidden matrices", Ge(0), Lt(1)] = 0.95
+    momentum: Annotated[float, "memory of the gradient of hidden matrices", Ge(0), Lt(1)] = 0.9
     weight_decay: Annotated[float, "decay of hidden matrices, per unit of learning rate", Ge(0)] = 0.1
-    embedding_lr: Annotated[float, "peak learning rate of the embedding", Gt(0)] = 0.015
+    embedding_lr: Annotated[float, "peak learning rate of the embedding", Gt(0)] = 0.04
     head_lr: Annotated[float, "peak learning rate of an output layer of its own", Gt(0)] = 0.005
     gain_lr: Annotated[float, "peak learning rate of gains and biases", Gt(0)] = 5e-3
     beta1: Annotated[float, "Adam's memory of the gradient", Ge(0), Lt(1)] = 0.8

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from lmcli.models.device import fast_bfloat16
 from lmcli.training.optimizers.optimizer import restore
+from lmcli.training.parts import local, own_rows, part_like, whole_stack
 
 QUINTIC = (3.4445, -4.7750, 2.0315)
 """Coefficients of x -> a x + b x^3 + c x^5 that drive singular values into about [0.7, 1.2] in the fewest steps."""
@@ -43,7 +44,8 @@ class OrthogonalMomentum:
         for shape in sorted({parameter.shape for parameter in named.values()}):
             names = [name for name, parameter in named.items() if parameter.shape == shape]
             members: list[Tensor] = [named[name] for name in names]
-            memory = torch.zeros(len(names), *shape, dtype=torch.float32, device=members[0].device)
+            own = local(members[0])  # of sharded matrices this process holds some rows
+            memory = torch.zeros(len(names), *own.shape, dtype=torch.float32, device=own.device)
             self._stacks.append((names, members, memory))
             self._dtype = torch.bfloat16 if fast_bfloat16(str(memory.device)) else torch.float32
 
@@ -52,15 +54,20 @@ class OrthogonalMomentum:
         for _, members, memory in self._stacks:
             gradients = torch.stack([_gradient(parameter) for parameter in members])
             memory.lerp_(gradients, 1 - self._momentum)
-            update = orthogonalised(gradients.lerp_(memory, self._momentum), self._dtype)
+            gradients = whole_stack(gradients.lerp_(memory, self._momentum), members[0])
+            update = orthogonalised(gradients, self._dtype)
             rows, columns = update.shape[-2:]
             lr = self._lr * scale
-            torch._foreach_mul_(members, 1 - lr * self._weight_decay)
-            torch._foreach_add_(members, list(update.unbind()), alpha=-lr * max(1.0, rows / columns) ** 0.5)
+            own = [local(parameter) for parameter in members]
+            torch._foreach_mul_(own, 1 - lr * self._weight_decay)
+            moves = own_rows(update, members[0])
+            torch._foreach_add_(own, list(moves.unbind()), alpha=-lr * max(1.0, rows / columns) ** 0.5)
 
     def state(self) -> dict[str, Tensor]:
         return {
-            f"{name}.momentum": memory[place] for names, _, memory in self._stacks for place, name in enumerate(names)
+            f"{name}.momentum": part_like(memory[place], members[place])
+            for names, members, memory in self._stacks
+            for place, name in enumerate(names)
         }
 
     def load(self, state: Mapping[str, Tensor]) -> None:
@@ -69,5 +76,5 @@ class OrthogonalMomentum:
 
 def _gradient(parameter: Tensor) -> Tensor:
     if parameter.grad is None:
-        return torch.zeros_like(parameter)
-    return parameter.grad
+        return torch.zeros_like(local(parameter))
+    return local(parameter.grad)

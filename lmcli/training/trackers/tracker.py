@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from lmcli.errors import LmcliError, MachineError
 from lmcli.progress import Progress
-from lmcli.training.run import RunDirectory
+from lmcli.training.shared_run import Run
 
 Row = Mapping[str, Any]
 T = TypeVar("T")
@@ -63,7 +63,7 @@ def figures(row: Row) -> dict[str, float]:
 
 @contextlib.contextmanager
 def tracking(
-    settings: Sequence[TrackerSettings], run: RunDirectory, progress: Progress
+    settings: Sequence[TrackerSettings], run: Run, progress: Progress
 ) -> Iterator[Callable[[Row], None] | None]:
     """Start the trackers for a run that is not over, and give what takes its rows; None when there are none.
 

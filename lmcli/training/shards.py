@@ -1,0 +1,80 @@
+"""Several processes with a part of each weight, gradient and optimizer state each: torch's FSDP2 (`fully_shard`).
+
+A block's weights are brought together when the block is computed. The losses of all processes are added up, as with
+replicas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import FSDPModule, fully_shard
+
+from lmcli.objectives.batch import Batch, Objective, Sums
+from lmcli.training.replicas import Replicas
+
+
+class Shards(Replicas):
+    strategy = "fsdp"
+    is_sharded = True
+
+    def prepare(self, model: nn.Module, objective: Objective) -> Objective:
+        """Cut the weights up, in place. Every process must hold the same ones."""
+        device = next(model.parameters()).device
+        mesh = init_device_mesh(device.type, (self.size,))
+        whole = _Whole(model, objective)
+        blocks: Any = model.blocks
+        for block in blocks:
+            fully_shard(block, mesh=mesh)
+        fully_shard(whole, mesh=mesh, reshard_after_forward=True)
+        for module in whole.modules():
+            if isinstance(module, FSDPModule):  # sums, where the default is the mean over the processes
+                module.set_force_sum_reduction_for_comms(True)
+                module.set_gradient_divide_factor(1.0)
+        return _ShardedObjective(whole, objective.needs)
+
+    def reduce(self, parameters: Sequence[nn.Parameter]) -> None:
+        """Done already, in the backward pass."""
+
+    def norm(self, local: float) -> float:
+        return float(self.sum(local**2)[0] ** 0.5)
+
+    def copy(self, targets: Mapping[str, Tensor]) -> None:
+        raise NotImplementedError("each process reads its own shards")
+
+
+class _Whole(nn.Module):
+    """Model and objective as one module, since weights are whole only while a sharded module's `forward` runs."""
+
+    def __init__(self, model: nn.Module, objective: Objective) -> None:
+        super().__init__()
+        self.model = model
+        self._objective = objective
+
+    def forward(self, batch: Batch, evaluating: bool) -> Any:
+        if evaluating:
+            return self._objective.evaluate(self.model, batch)
+        return self._objective.loss(self.model, batch)[0]
+
+
+class _ShardedObjective:
+    """The objective over a model that was cut up; it must be that model that the caller hands in."""
+
+    def __init__(self, whole: _Whole, needs: str) -> None:
+        self._whole = whole
+        self.needs = needs
+
+    def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, int]:
+        assert model is self._whole.model
+        nats: Tensor = self._whole(batch, False)
+        return nats, batch.count
+
+    def evaluate(self, model: nn.Module, batch: Batch) -> Sums:
+        assert model is self._whole.model
+        with torch.no_grad():
+            sums: Sums = self._whole(batch, True)
+        return sums

@@ -1,0 +1,149 @@
+"""Training in several processes, without a launcher: each runs this file with the scenario that a test names.
+
+RANK=0 WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=... python -m tests.training.ranks straight FOLDER
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lmcli.errors import Stopped
+from lmcli.progress import Silent
+from lmcli.project import durable
+from lmcli.training import joining
+from lmcli.training.clock import Clock
+from lmcli.training.loop import Ingredients, train
+from lmcli.training.optimizers.adamw import AdamW
+from lmcli.training.optimizers.muon import Muon
+from lmcli.training.outcome import outcome_of
+from lmcli.training.shared_run import open_run
+from lmcli.training.state import State
+from lmcli.training.step import Stepper
+from lmcli.training.world import World
+from tests.training import tiny
+
+OPTIMIZERS: Mapping[str, Callable[[], Any]] = {"adamw": AdamW, "muon": Muon}
+STOP_AT = 6
+
+
+def parts_of(optimizer: Any, world: World) -> Ingredients:
+    """tiny's run, prepared for these processes."""
+    model = tiny.tiny_model()
+    objective = world.prepare(model, tiny.Causal(tiny.END))
+    stepper = Stepper(
+        model,
+        objective,
+        optimizer.build(model),
+        clip=1.0,
+        seed=11,
+        autocast=contextlib.nullcontext,
+        world=world,
+    )
+    parts = tiny.ingredients(optimizer)
+    return replace(parts, stepper=stepper, validate=tiny.validation(objective, world))
+
+
+def run(path: Path, world: World, parts: Ingredients) -> State:
+    """As tiny.run_tiny, with the run directory that the processes share; rank 0 finishes it."""
+    shared = open_run(path, "key", world)
+    if shared.plan is None:
+        shared.begin(tiny.plan())
+    state = train(shared, parts, Silent(), Clock(0.0, lambda: 0.0))
+    outcome = outcome_of(shared, parts.stepper.model, state, world)
+    if world.leads:
+        durable.write(path / "best", tiny.weights_digest(outcome.model))
+    return state
+
+
+def straight(folder: Path, rank: int) -> None:
+    """Every strategy with every optimizer, from the start to the end."""
+    for strategy in ("ddp", "fsdp"):
+        for name, optimizer in OPTIMIZERS.items():
+            world = joining.world_of(strategy)
+            run(folder / f"{strategy}-{name}", world, parts_of(optimizer(), world))
+
+
+def stopped(folder: Path, rank: int) -> None:
+    """A signal at the last process only, in the middle of a step: all stop together."""
+    for strategy in ("ddp", "fsdp"):
+        world = joining.world_of(strategy)
+        parts = parts_of(AdamW(), world)
+
+        def source(step: int, plain: Any = parts.source, last: int = world.size - 1) -> Any:
+            if step == STOP_AT and rank == last:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return plain(step)
+
+        try:
+            run(folder / strategy, world, replace(parts, source=source))
+        except Stopped as stop:
+            assert stop.exit_code == 143
+        else:
+            raise AssertionError("it went on")
+
+
+def resumed(folder: Path, rank: int) -> None:
+    """Each folder below is a run that was stopped; its name says with which strategy to go on."""
+    for path in sorted(folder.iterdir()):
+        world = joining.world_of(path.name.split("-")[0])
+        run(path, world, parts_of(AdamW(), world))
+
+
+def everything(folder: Path, rank: int) -> None:
+    straight(folder / "straight", rank)
+    stopped(folder / "stopped", rank)
+
+
+SCENARIOS = {"everything": everything, "resumed": resumed}
+
+
+def start(scenario: str, folder: Path, size: int) -> None:
+    """Run a scenario in `size` processes, and wait for all of them."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(size), "OMP_NUM_THREADS": "1"}
+    shared |= {"GLOO_SOCKET_IFNAME": "lo", "PYTHONPATH": str(Path(__file__).parents[2])}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", "tests.training.ranks", scenario, str(folder)],
+            env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": str(size)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(size)
+    ]
+    ends = [process.communicate(timeout=240)[1] for process in processes]
+    assert not any(process.returncode for process in processes), "\n".join(ends)
+
+
+@contextlib.contextmanager
+def without_writing() -> Iterator[None]:
+    def refuse(operation: str, path: Path) -> None:
+        raise AssertionError(f"a process other than the first would {operation} {path}")
+
+    with tiny.operations(refuse):
+        yield
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    crew = joining.join()
+    with without_writing() if crew.rank else contextlib.nullcontext():
+        SCENARIOS[sys.argv[1]](Path(sys.argv[2]), crew.rank)
+    joining.leave()
+
+
+if __name__ == "__main__":
+    main()
