@@ -126,7 +126,8 @@ def _activation_bytes(shape: Shape, factors: Factors, dtype: str, recompute: boo
     """For one token."""
     if not recompute:
         return shape.depth * _block_bytes(shape, factors)
-    return shape.depth * shape.width * (2 if dtype == "bfloat16" else 4) + _block_bytes(shape, factors)
+    entering = shape.depth * shape.width * (2 if dtype == "bfloat16" else 4)
+    return entering + 2 * _block_bytes(shape, factors)  # what is computed again, and its gradients
 
 
 def _block_bytes(shape: Shape, factors: Factors) -> float:

@@ -26,6 +26,7 @@ QUICK: list[dict[str, Any]] = [
     {"dtype": "float32", "optimizer": "muon", "depth": 2, "vocabulary": 8000, "rows": 8, "micro_rows": 8},
 ]
 LARGER: list[dict[str, Any]] = [
+    {"dtype": "float32", "optimizer": "adamw", "width": 256, "depth": 6, "recompute": True},
     {"dtype": "bfloat16", "optimizer": "adamw", "width": 384, "depth": 6, "context": 256, "rows": 16, "micro_rows": 16},
     {"dtype": "float32", "optimizer": "muon", "width": 384, "depth": 6, "context": 256, "rows": 16, "micro_rows": 4},
     {"dtype": "bfloat16", "optimizer": "muon", "width": 512, "depth": 8, "context": 256, "rows": 8, "micro_rows": 8},

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from lmcli.config import decode
 from lmcli.errors import ArtifactError, ConfigError
 from lmcli.models.weights import read_header, read_tensor, write_tensors
+from lmcli.training.optimizers import adapter
 from lmcli.training.optimizers.adafactor import Adafactor
 from lmcli.training.optimizers.adagrad import Adagrad
 from lmcli.training.optimizers.adam import Adam
@@ -203,6 +204,13 @@ def test_what_can_not_be_an_optimizer(values: dict[str, Any], message: str) -> N
 def test_the_rate_of_a_class_is_known_before_it_is_built() -> None:
     assert Custom(target="torch.optim:Adagrad").lr == 0.01
     assert Custom(target="torch.optim:Adagrad", options={"lr": 3}).lr == 3.0
+
+
+def test_parts_of_matrices_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapter, "local", lambda parameter: parameter[:1])
+    with pytest.raises(ConfigError, match="cuts them into parts") as caught:
+        Adam().build(tiny_model())
+    assert caught.value.hint == "use --strategy ddp, or the optimizer muon or adamw"
 
 
 def test_nesterov_needs_momentum() -> None:

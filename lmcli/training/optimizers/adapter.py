@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lmcli.errors import ArtifactError, ConfigError
 from lmcli.training.optimizers.optimizer import HINT, named_parameters
+from lmcli.training.parts import local
 
 Make = Callable[[list[dict[str, Any]]], torch.optim.Optimizer]
 """Groups {params, further options} -> an optimizer over them."""
@@ -25,7 +26,8 @@ class Adapted:
     """A torch optimizer over groups {named, further options}; empty groups are left out.
 
     Its state is named "PARAMETER.KEY", and "group:INDEX:KEY" where the optimizer keeps something for a whole group. A
-    parameter without a gradient counts as one whose gradient is zero.
+    parameter without a gradient counts as one whose gradient is zero. Raises ConfigError for sharded parameters: what a
+    rule does with a part of a matrix is its own affair, and its state isn't there before the first step.
     """
 
     def __init__(self, groups: Iterable[Mapping[str, Any]], make: Make) -> None:
@@ -34,6 +36,9 @@ class Adapted:
         self._named: dict[str, nn.Parameter] = {}
         for group in self._groups:
             self._named |= group["named"]
+        if any(local(parameter) is not parameter for parameter in self._named.values()):
+            hint = "use --strategy ddp, or the optimizer muon or adamw"
+            raise ConfigError("this optimizer moves whole matrices, and --strategy fsdp cuts them into parts", hint)
         self._optimizer = self._over(self._named)
         self._peaks = [float(group["lr"]) for group in self._optimizer.param_groups]
         self._at_first = self._of_groups()
