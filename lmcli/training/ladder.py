@@ -17,7 +17,6 @@ class Rung:
 
 LADDER = (
     Rung(64, 2),
-    Rung(64, 4),
     Rung(128, 2),
     Rung(128, 3),
     Rung(128, 4),
@@ -32,11 +31,9 @@ LADDER = (
     Rung(768, 12),
 )
 
-TOKENS_PER_WEIGHT = 0.9
-"""Tokens seen for each weight of a matrix product. In equal time on 2 MB of English, 128 x 2 at 1.8 reached 1.84 bits
-per byte, 64 x 4 at 4.6 reached 1.88, 128 x 4 at 0.9 reached 1.87 and 192 x 4 at 0.2 reached 1.96. With as many operations
-on the characters of 1 MB, 128 x 4 at 4.5 reached 1.504 nats, 192 x 4 at 1.0 reached 1.502, 256 x 4 at 0.3 reached 1.559; in
-ten seconds 64 x 4 at 2.9 reached 1.778, 128 x 2 at 1.4 reached 1.754 and 128 x 3 at 0.6 reached 1.754."""
+TOKENS_PER_WEIGHT = 0.7
+"""Tokens seen for each weight of a matrix product: fewer are too few to fill a larger shape, and of many a smaller one
+makes too little (docs/performance.md has the runs)."""
 WEIGHTS_PER_TOKEN = 10.0
 """Weights for each different token, above which a shape learns the corpus by heart before it learns from it."""
 

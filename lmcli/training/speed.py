@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -29,22 +30,22 @@ def measure(
     seconds: float,
     now: Now = time.perf_counter,
 ) -> Speed:
-    """Train on `batches` over and over for about `seconds`, and take the quickest step: the others waited for something.
+    """Train on `batches` over and over for about `seconds`, and take the quickest step: the others had to wait.
 
-    Takes at least three steps, the first of which warm up. The model of `stepper` is changed: measure one that nobody else uses. Several processes
-    measure together, by the clock of the first.
+    Takes at least three steps, the first of which warm up. The model of `stepper` is changed: measure one that nobody
+    else uses. Several processes measure together, by the clock of the first.
     """
     now = stepper.world.clock(now)
+    step = partial(stepper.step, 1, batches, 0.0, lambda: None)
     end = now() + seconds
     count = sum(batch.count for batch in batches)
     with torch.random.fork_rng(devices=[]):
-        times = [_timed(lambda: stepper.step(1, batches, 0.0, lambda: None), now) for _ in range(3)]
+        times = [_timed(step, now) for _ in range(3)]
         while now() + times[-1] < end and len(times) < 20:
-            times.append(_timed(lambda: stepper.step(1, batches, 0.0, lambda: None), now))
+            times.append(_timed(step, now))
         stepper.model.eval()
-        validate = _timed(lambda: objective.evaluate(stepper.model, batches[0]), now)
-    ordered = sorted(times[1:])
-    return Speed(ordered[len(ordered) // 2] / count, validate / stepper.world.size / max(1, batches[0].count))
+        validate = min(_timed(lambda: objective.evaluate(stepper.model, batches[0]), now) for _ in range(2))
+    return Speed(min(times) / count, validate / stepper.world.size / max(1, batches[0].count))
 
 
 def _timed(call: Callable[[], object], now: Now) -> float:

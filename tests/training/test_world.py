@@ -73,8 +73,8 @@ def test_shards_train_what_replicas_do(pair: Path) -> None:
 
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 def test_muon_makes_whole_matrices_orthogonal(strategy: str, pair: Path, alone: Path) -> None:
-    """Newton-Schulz enlarges rounding, so that the weights, about 0.1, agree less closely."""
-    assert distance(pair / "straight" / f"{strategy}-muon", alone / "muon") < 1e-3
+    """Newton-Schulz enlarges rounding, in bfloat16 where that is fast, so that the weights agree less closely."""
+    assert distance(pair / "straight" / f"{strategy}-muon", alone / "muon") < 3e-3
 
 
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
