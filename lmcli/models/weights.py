@@ -7,10 +7,11 @@ the bytes of the tensors without gaps. https://github.com/huggingface/safetensor
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -50,8 +51,11 @@ class Entry:
     end: int
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], dtype: torch.dtype | None = None) -> None:
-    """Write a safetensors file, durably, one tensor after the other; `dtype` converts floating-point tensors."""
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], dtype: torch.dtype | None = None) -> str:
+    """Write a safetensors file, durably, one tensor after the other; `dtype` converts floating-point tensors.
+
+    Returns the SHA-256 of what the file is to hold.
+    """
     order = sorted(tensors, key=lambda name: (-_stored(tensors[name], dtype).itemsize, name))
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     start = 0
@@ -65,14 +69,22 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], dtype: torch.dtype 
     temporary = durable.temporary_name(path)
     try:
         with durable.create(temporary) as file:
-            file.write(len(encoded).to_bytes(8, "little") + encoded)
-            for name in order:
-                file.write(_bytes(tensors[name].detach().to("cpu", _stored(tensors[name], dtype))))
+            digest = hashlib.sha256()
+            for part in _parts(encoded, (tensors[name] for name in order), dtype):
+                digest.update(part)
+                file.write(part)
         durable.replace(temporary, path)
+        return digest.hexdigest()
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+def _parts(header: bytes, tensors: Iterable[Tensor], dtype: torch.dtype | None) -> Iterator[bytes | memoryview]:
+    yield len(header).to_bytes(8, "little") + header
+    for tensor in tensors:
+        yield _bytes(tensor.detach().to("cpu", _stored(tensor, dtype)))
 
 
 def _stored(tensor: Tensor, dtype: torch.dtype | None) -> torch.dtype:

@@ -26,6 +26,8 @@ def publish(outcome: Outcome, work: Work, tokenizer: Path, requested: Mapping[st
         "best": _row(work, outcome.best_step, outcome.best),
         "last": _row(work, outcome.steps, outcome.last),
     }
+    if outcome.skipped:
+        report["skipped"] = outcome.skipped
     if outcome.extension:
         report["extended"] = {key: getattr(outcome.extension, key) for key in ("asked", "step", "steps", "of")}
     return Made(report, outcome.plan.to_json())
@@ -80,6 +82,8 @@ def plan_lines(report: Mapping[str, Any], plan: Mapping[str, Any]) -> list[str]:
     if extended := report.get("extended"):
         of = f" of {extended['of'][:8]}" if extended["of"] else ""
         lines.append(f"extended ({extended['asked']}) from step {extended['step']:,}{of}, before its cooldown")
+    if skipped := report.get("skipped"):
+        lines.append(f"{skipped:,} steps were left out: their loss or gradient was not finite")
     best = report["best"]
     if "val_loss" in best:
         lines.append(

@@ -1,6 +1,6 @@
 """Checkpoints of a run: directories that are never reused, and one file that names those that count.
 
-    checkpoints.json                      the commit point: {format, last, best, stable}, replaced atomically
+    checkpoints.json                      the commit point: {format, last, best, stable, earlier}, replaced atomically
     checkpoints/step-00000100-1a2b3c4d/   model.safetensors, optimizer.safetensors, state.json; in a sharded run
                                           folders model/ and optimizer/ with the parts that each process wrote
 
@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,8 @@ class Checkpoint:
 class Checkpoints:
     """The checkpoints of the run in `directory`: `last` to go on from, `best` to keep, `stable` to make the run longer.
 
-    `stable` is the one before the cooldown; None before it is reached and for schedules without one.
+    `stable` is the one before the cooldown; None before it is reached and for schedules without one. `earlier` are
+    those that were the last before, the latest first.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -58,6 +60,7 @@ class Checkpoints:
         self.last: Checkpoint | None = None
         self.best: Checkpoint | None = None
         self.stable: Checkpoint | None = None
+        self.earlier: tuple[Checkpoint, ...] = ()
         self._read_pointer()
 
     def _read_pointer(self) -> None:
@@ -70,6 +73,7 @@ class Checkpoints:
             self.last = Checkpoint(**values["last"])
             self.best = Checkpoint(**values["best"]) if values["best"] else None
             self.stable = Checkpoint(**values["stable"]) if values.get("stable") else None
+            self.earlier = tuple(Checkpoint(**item) for item in values.get("earlier", ()))
         except (ValueError, KeyError, TypeError):
             raise ArtifactError(f"{self.pointer} is damaged", HINT) from None
 
@@ -79,33 +83,46 @@ class Checkpoints:
         model: Tensors,
         optimizer: Tensors,
         best: Tensors | None,
-        write: Callable[[Path, Tensors], None] = write_tensors,
+        write: Callable[[Path, Tensors], str | None] = write_tensors,
         *,
         stable: bool = False,
+        keep: int = 1,
+        averaged: bool = False,
     ) -> None:
         """Commit a new last checkpoint, and the weights of `state.best` when `best` holds them; then drop old ones.
 
-        When the best step is the last one, its weights are stored once. `write` stores tensors at a path, durably.
-        `stable` keeps this checkpoint under that name.
+        When the best step is the last one, its weights are stored once, unless `best` are `averaged` ones. `write`
+        stores tensors at a path, durably, and gives the digest of a file. `stable` keeps this checkpoint under that
+        name; of those that were the last, the `keep` latest are kept. Files are read again before they count, so that
+        nothing is dropped for what can't be read: MachineError when they differ.
         """
         durable.mkdir(self.home)
         last = self._write(state.step, {MODEL: model, OPTIMIZER: optimizer}, state, write)
         kept = self.best
         if best is not None and state.best is not None:
-            kept = last if state.best.step == state.step else self._write(state.best.step, {MODEL: best}, None, write)
+            same = state.best.step == state.step and not averaged
+            kept = last if same else self._write(state.best.step, {MODEL: best}, None, write)
         durable.fsync_directory(self.home)
-        self._commit(last, kept, last if stable else self.stable)
+        before = [item for item in (self.last, *self.earlier) if item]
+        self._commit(last, kept, last if stable else self.stable, before[: keep - 1])
 
     def rewind(self) -> None:
         """Go back to the stable checkpoint: what was trained after it is dropped, the best weights so far too."""
         assert self.stable is not None
         self._commit(self.stable, None, self.stable)
 
-    def _commit(self, last: Checkpoint, best: Checkpoint | None, stable: Checkpoint | None) -> None:
+    def _commit(
+        self,
+        last: Checkpoint,
+        best: Checkpoint | None,
+        stable: Checkpoint | None,
+        earlier: Sequence[Checkpoint] = (),
+    ) -> None:
         named = {"last": last, "best": best, "stable": stable}
-        values = {"format": FORMAT, **{name: item.to_json() if item else None for name, item in named.items()}}
+        values: dict[str, Any] = {name: item.to_json() if item else None for name, item in named.items()}
+        values |= {"format": FORMAT, "earlier": [item.to_json() for item in earlier]}
         durable.write(self.pointer, json.dumps(values, indent=2, sort_keys=True) + "\n")
-        self.last, self.best, self.stable = last, best, stable
+        self.last, self.best, self.stable, self.earlier = last, best, stable, tuple(earlier)
         self.remove_garbage()
 
     def _write(
@@ -113,21 +130,27 @@ class Checkpoints:
         step: int,
         files: Mapping[str, Tensors],
         state: State | None,
-        write: Callable[[Path, Tensors], None],
+        write: Callable[[Path, Tensors], str | None],
     ) -> Checkpoint:
         directory = self.home / f"step-{step:08d}-{secrets.token_hex(4)}"
         durable.mkdir(directory)
-        for name, tensors in files.items():
-            write(directory / name, tensors)
+        found = {name: write(directory / name, tensors) for name, tensors in files.items()}
+        digests = {name: digest for name, digest in found.items() if digest is not None}
         if state is not None:
-            durable.write(directory / STATE, json.dumps(state.to_json(), indent=2) + "\n")
-        files_written = sorted(path for path in directory.rglob("*") if path.is_file())
-        digests = {file.relative_to(directory).as_posix(): _digest(file) for file in files_written}
+            text = json.dumps(state.to_json(), indent=2) + "\n"
+            durable.write(directory / STATE, text)
+            digests[STATE] = hashlib.sha256(text.encode()).hexdigest()
+        for name, digest in digests.items():
+            _read_again(directory / name, digest)
+        parts = {
+            file.relative_to(directory).as_posix(): file for file in sorted(directory.rglob("*")) if file.is_file()
+        }
+        digests |= {name: _digest(file) for name, file in parts.items() if name not in digests}
         return Checkpoint(directory.name, step, digests)
 
     def remove_garbage(self) -> None:
         """Remove every directory that the pointer doesn't name."""
-        named = {checkpoint.name for checkpoint in (self.last, self.best, self.stable) if checkpoint}
+        named = {checkpoint.name for checkpoint in (self.last, self.best, self.stable, *self.earlier) if checkpoint}
         for directory in sorted(self.home.iterdir()) if self.home.is_dir() else ():
             if directory.name not in named:
                 durable.remove_tree(directory)
@@ -207,6 +230,16 @@ def check_space(directory: Path, needed: int) -> None:
     if needed > free:
         message = f"the checkpoints of this run need {needed / 2**20:.0f} MiB and {free / 2**20:.0f} MiB are free"
         raise MachineError(f"{message} in {directory}", "free some space, or train a smaller model")
+
+
+def _read_again(path: Path, digest: str) -> None:
+    """Raises MachineError unless the disk gives back what was written; what the system holds in memory is let go."""
+    with path.open("rb") as file:
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    if _digest(path) != digest:
+        message = f"{path} reads back otherwise than it was written; the checkpoint before is kept"
+        raise MachineError(message, "check the disk, then run the same command again")
 
 
 def _digest(path: Path) -> str:

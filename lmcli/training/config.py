@@ -9,6 +9,7 @@ from annotated_types import Ge, Gt, Lt, Predicate
 from lmcli.config import Flag, Owned, OwnedList, Unkeyed, section
 from lmcli.corpus.config import ReadingConfig
 from lmcli.models.config import ComputeConfig
+from lmcli.training.health import is_policy
 from lmcli.training.length import is_extension, is_length
 from lmcli.training.optimizers import OPTIMIZERS
 from lmcli.training.optimizers.muon import Muon
@@ -43,8 +44,24 @@ class TrainConfig(ComputeConfig):
         "compute activations again in the backward pass instead of keeping them: less memory, about a third more time",
         Unkeyed(),
     ] = False
+    ema: Annotated[
+        float,
+        "decay of a moving average of the weights, which is validated and published then; 0 keeps none",
+        Ge(0),
+        Lt(1),
+    ] = 0.0
+    on_nonfinite: Annotated[
+        str,
+        'a loss or gradient that is not finite: "stop" before the step, or "skip:N" to leave out up to N such steps',
+        Unkeyed(),
+        Predicate(is_policy),
+    ] = "stop"
+    stop_on_divergence: Annotated[
+        bool, "stop when the loss stays above three times its usual value, instead of warning", Flag(), Unkeyed()
+    ] = False
     eval_every: Annotated[Amount, "steps between validations", Flag()] = "auto"
     save_every: Annotated[Amount, "steps between checkpoints", Unkeyed()] = "auto"
+    keep: Annotated[int, "latest checkpoints to keep, beside the best weights", Unkeyed(), Ge(1)] = 1
     strategy: Annotated[
         Literal["ddp", "fsdp"],
         "what several processes hold: ddp a copy of the model each, fsdp a part of it each",

@@ -24,10 +24,11 @@ from lmcli.training import pacing
 from lmcli.training.checkpoints import check_space
 from lmcli.training.clock import Clock
 from lmcli.training.config import FinetuneConfig
+from lmcli.training.health import skips_allowed
 from lmcli.training.length import parse_length
 from lmcli.training.loop import Ingredients, Probe, train
 from lmcli.training.origin import Origin
-from lmcli.training.outcome import BYTES_PER_WEIGHT, Outcome, compute_of, outcome_of
+from lmcli.training.outcome import Outcome, bytes_per_weight, compute_of, outcome_of
 from lmcli.training.plan import Batching, Plan
 from lmcli.training.rows_planner import Base, Rows, plan_finetuning
 from lmcli.training.schedules.shape import Scaled
@@ -79,7 +80,7 @@ def finetune(
     bench.describe(progress)
     if run.plan is None:
         plan = plan_finetuning(bench.rows, bench.base, config, bench.compute, world.clock(clock.elapsed), bench.speed)
-        check_space(directory, plan.parameters * BYTES_PER_WEIGHT)
+        check_space(directory, plan.parameters * bytes_per_weight(config))
         progress.say(f"{plan.pace.steps} steps of {plan.batching.rows} rows, {plan.epochs:.1f} passes over the rows")
         run.begin(plan)
     assert run.plan is not None
@@ -166,13 +167,18 @@ class _Bench:
         config = self._config
         length = parse_length(config.length)
         objective = self._world.prepare(self._model, self._objective)
+        source = self._source(plan.batching, length.amount if length.unit == "epochs" else None)
         return Ingredients(
             stepper=Stepper.of(self._model, objective, config, self.compute, self._world),
-            source=self._source(plan.batching, length.amount if length.unit == "epochs" else None),
+            source=source,
             schedule=Scaled(config.schedule, config.lr_scale),
             validate=self._validate(objective) if self._validation else None,
             early_stop=config.early_stop,
             peak_lr=config.optimizer.lr,
+            samples=source.indices,
+            skips=skips_allowed(config.on_nonfinite),
+            stop_on_divergence=config.stop_on_divergence,
+            keep=config.keep,
             probes=probes if self._world.size == 1 else (),
             replan=pacing.replanner(plan),
         )

@@ -15,13 +15,15 @@ from torch import Tensor, nn
 from lmcli.errors import DivergedError, Stopped
 from lmcli.objectives.batch import Batch
 from lmcli.progress import Progress, Task
+from lmcli.training import health
+from lmcli.training.average import Averaging, best_view
 from lmcli.training.clock import Clock
 from lmcli.training.plan import Extension, Replan
 from lmcli.training.schedules.shape import Schedule
 from lmcli.training.shared_run import Run
 from lmcli.training.signals import Interrupted, Interrupts, caught
 from lmcli.training.state import Best, Figures, State
-from lmcli.training.step import Stepper, StepResult
+from lmcli.training.step import Stepper
 
 Source = Callable[[int], Sequence[Batch]]
 """Step number, from 1 -> its micro-batches: a pure function, so that resuming can't differ from not stopping."""
@@ -58,6 +60,13 @@ class Ingredients:
     """Where the run is to end instead, asked once: before the cooldown."""
     on_row: Callable[[Mapping[str, Any]], None] | None = None
     """Called with each row of the log."""
+    samples: Callable[[int], Sequence[int]] | None = None
+    """Step number -> the numbers of the samples in its batch."""
+    skips: int = 0
+    """Steps that may be left out because their loss or gradient is not finite."""
+    stop_on_divergence: bool = False
+    keep: int = 1
+    """Latest checkpoints to keep."""
 
 
 def train(run: Run, parts: Ingredients, progress: Progress, clock: Clock) -> State:
@@ -160,7 +169,7 @@ class _Loop:
         batches = self._parts.source(number)
         result = self._parts.stepper.step(number, batches, scale, self._interrupts.check)
         seconds = self._clock.elapsed() - started
-        row = {
+        row: dict[str, Any] = {
             "step": number,
             "tokens": self._state.tokens + result.count,
             "elapsed": round(self._clock.elapsed(), 3),
@@ -170,20 +179,41 @@ class _Loop:
             "tokens_per_second": round(result.count / max(seconds, 1e-9), 1),
         }
         if not result.finite:
-            raise self._diverged(row, result)
-        self._state = replace(self._state, step=number, tokens=self._state.tokens + result.count, pending=row)
+            row = self._left_out(row)
+        self._state = replace(self._state, step=number, tokens=row["tokens"], pending=row)
         return row
+
+    def _left_out(self, row: dict[str, Any]) -> dict[str, Any]:
+        """The row of a step that was not taken. Raises DivergedError when no more may be left out."""
+        count = self._state.health.skipped + 1
+        if count > self._parts.skips:
+            raise self._diverged(row)
+        self._state = replace(self._state, health=replace(self._state.health, skipped=count))
+        kept = {
+            **health.finite(row),
+            "tokens": self._state.tokens,
+            "skipped": health.wrong(row),
+            **self._samples(row["step"]),
+        }
+        self._progress.warn(
+            f"step {row['step']} is left out, number {count} of at most {self._parts.skips}: {kept['skipped']}"
+        )
+        return kept
+
+    def _samples(self, step: int) -> dict[str, list[int]]:
+        return {"samples": list(self._parts.samples(step))} if self._parts.samples else {}
 
     def _after_step(self, row: Any, task: Task) -> None:
         """Validation, log, re-plan and checkpoint of the step that `row` tells of; done anew when it was cut short."""
         step = self._state.step
         final = step >= self._run.timeline.steps
-        state, row = replace(self._state, pending=None), dict(row)
+        state, row = self._watch_loss(replace(self._state, pending=None), row), dict(row)
         if self._parts.validate and (final or step % self._pace.eval_every == 0):
-            figures = self._parts.validate(self._model, self._interrupts.check)
+            with best_view(self._optimizer):
+                figures = self._parts.validate(self._model, self._interrupts.check)
             row |= {"val_loss": figures.loss, "val_bpb": figures.bits_per_byte}
             if not math.isfinite(figures.loss):
-                raise self._diverged(row, None)
+                raise self._diverged(row)
             state = self._judge(state, figures)
         self._call_probes(step)
         if final and not state.ending:
@@ -192,14 +222,30 @@ class _Loop:
             state = self._keep(state, None)
         self._log(row, state, task)
         self._state = state
-        if state.ending or step % self._pace.save_every == 0:
+        if state.ending or self._interrupts.take_save() or step % self._pace.save_every == 0:
             self._save()
         if not state.ending:
             self._replan_once(task)
 
+    def _watch_loss(self, state: State, row: Mapping[str, Any]) -> State:
+        """Say what the loss of a step says. Raises DivergedError for a divergence that is to stop the run."""
+        if "loss" not in row:
+            return state
+        found, messages = health.after_step(state.health, row["step"], row["loss"])
+        if found.diverges and self._parts.stop_on_divergence:
+            raise self._diverged(row, health.divergence(found, row["step"], row["loss"]))
+        for message in messages:
+            self._progress.warn(message)
+        return replace(state, health=found)
+
     def _judge(self, state: State, figures: Figures) -> State:
         """Best so far, or one more validation without progress."""
         best = state.best.figures if state.best else None
+        previous, best_step = state.last.loss if state.last else None, state.best.step if state.best else state.step
+        found, messages = health.after_validation(state.health, figures.loss, previous, best_step)
+        for message in messages:
+            self._progress.say(message)
+        state = replace(state, health=found)
         if best is None or figures.loss < best.loss:
             return self._keep(state, figures)
         worse = state.worse + 1
@@ -207,19 +253,27 @@ class _Loop:
         return replace(state, last=figures, worse=worse, ending="early stop" if stop else None)
 
     def _keep(self, state: State, figures: Figures | None) -> State:
-        self._new_best = {name: p.detach().clone() for name, p in self._model.named_parameters()}
+        with best_view(self._optimizer):
+            self._new_best = {name: p.detach().clone() for name, p in self._model.named_parameters()}
         return replace(state, best=Best(state.step, figures), last=figures, worse=0)
 
     def _call_probes(self, step: int) -> None:
         due = [probe for probe in self._parts.probes if probe.at(step)]
         if due:
             self._model.eval()
-            for probe in due:
-                probe.call(step, self._model)
+            with best_view(self._optimizer):
+                for probe in due:
+                    probe.call(step, self._model)
             self._model.train()
 
     def _log(self, row: dict[str, Any], state: State, task: Task) -> None:
-        if "val_loss" in row or state.ending or row["step"] % self._pace.log_every == 0 or row["step"] == 1:
+        if (
+            "val_loss" in row
+            or "skipped" in row
+            or state.ending
+            or row["step"] % self._pace.log_every == 0
+            or row["step"] == 1
+        ):
             had_failed = self._run.metrics.failure is not None
             self._run.metrics.append(row)
             if self._parts.on_row:
@@ -227,7 +281,8 @@ class _Loop:
             if self._run.metrics.failure is not None and not had_failed:
                 self._progress.warn(f"metrics.jsonl lacks rows: {self._run.metrics.failure}; training goes on")
         validated = f", validation {state.last.bits_per_byte:.3f} bits/byte" if state.last else ""
-        task.describe(f"{row['tokens_per_second']:,.0f} tokens/s, loss {row['loss']:.3f}{validated}")
+        loss = f"loss {row['loss']:.3f}" if "loss" in row else "no step taken"
+        task.describe(f"{row['tokens_per_second']:,.0f} tokens/s, {loss}{validated}")
 
     def _replan_once(self, task: Task, *, due: bool = False) -> None:
         """At the start of the cooldown, fit the rest of the run to the time that is left; logged before it counts."""
@@ -247,7 +302,15 @@ class _Loop:
         self._state = replace(self._state, elapsed=round(self._clock.elapsed(), 3))
         self._run.metrics.sync()
         weights = {name: parameter.detach() for name, parameter in self._model.named_parameters()}
-        self._run.checkpoints.save(self._state, weights, self._optimizer.state(), self._new_best, stable=stable)
+        self._run.checkpoints.save(
+            self._state,
+            weights,
+            self._optimizer.state(),
+            self._new_best,
+            stable=stable,
+            keep=self._parts.keep,
+            averaged=isinstance(self._optimizer, Averaging),
+        )
         self._saved, self._new_best = self._state, None
 
     def _stopped(self, signal_number: int) -> Stopped:
@@ -256,15 +319,17 @@ class _Loop:
         where = f"after step {self._state.step} of {self._run.timeline.steps}"
         return Stopped(signal_number, f"stopped {where}", "the same command goes on from there")
 
-    def _diverged(self, row: dict[str, Any], result: StepResult | None) -> DivergedError:
-        found = {"loss": row["loss"], "gradient norm": row["grad_norm"], "validation loss": row.get("val_loss", 0.0)}
-        bad = ", ".join(f"{name} is {value}" for name, value in found.items() if not math.isfinite(value))
-        clean = {key: value for key, value in row.items() if not isinstance(value, float) or math.isfinite(value)}
-        self._run.metrics.append({**clean, "diverged": bad})
+    def _diverged(self, row: Mapping[str, Any], what: str = "") -> DivergedError:
+        """The error that ends the run at the step of `row`, which is logged; `what` if all figures are finite."""
+        bad, step = what or health.wrong(row), row["step"]
+        self._run.metrics.append({**health.finite(row), "diverged": bad, **self._samples(step)})
         last = self._run.checkpoints.last
         good = f"the last good checkpoint is step {last.step}" if last else "there is no checkpoint yet"
-        message = f"training diverged at step {row['step']} (learning rate {row['lr']:.3g}): {bad}; {good}"
-        return DivergedError(message, "lower the learning rate (optimizer.lr), or look for broken text in the data")
+        message = f"training diverged at step {step} (learning rate {row['lr']:.3g}): {bad}; {good}"
+        samples = self._samples(step).get("samples", [])
+        batch = f" (the batch has the samples {health.few(samples)})" if samples else ""
+        hint = f"lower the learning rate (optimizer.lr), or look for broken text in the data{batch}"
+        return DivergedError(message, hint)
 
     def _end_without_steps(self) -> None:
         """A run of 0 steps: its result is the model that it began with."""

@@ -101,6 +101,7 @@ def estimated(
     optimizer: str,
     keeps_best: bool = True,
     recompute: bool = False,
+    averaged: bool = False,
 ) -> Memory:
     """The memory of training `shape` with `micro_rows` rows of its context at once, by an optimizer of that name.
 
@@ -112,7 +113,7 @@ def estimated(
     tokens = micro_rows * shape.context
     return Memory(
         weights=round(4 * numbers + factors.working * matmul_parameters(shape)),
-        optimizer=round(rule.matrix * matrices + rule.other * (numbers - matrices)),
+        optimizer=round(rule.matrix * matrices + rule.other * (numbers - matrices)) + (4 * numbers if averaged else 0),
         kept=4 * numbers if keeps_best else 0,
         gradients=round(factors.gradient * numbers),
         activations=round(tokens * _activation_bytes(shape, factors, dtype, recompute)),

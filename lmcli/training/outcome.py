@@ -12,14 +12,14 @@ from lmcli.models.config import ComputeConfig
 from lmcli.models.decoder import Decoder
 from lmcli.models.device import Compute, resolve_compute, use_threads
 from lmcli.training.checkpoints import fill
+from lmcli.training.config import TrainConfig
 from lmcli.training.plan import Extension, Plan
 from lmcli.training.shared_run import Run
 from lmcli.training.state import Ending, Figures, State
 from lmcli.training.world import SOLO, World
 
-BYTES_PER_WEIGHT = 40
-"""On the disk: two checkpoints with Adam's state, for the older one goes last, that before the cooldown, and the best
-weights."""
+CHECKPOINT_BYTES = 12
+"""For each weight, with Adam's state."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +35,8 @@ class Outcome:
     best_step: int
     best: Figures | None
     last: Figures | None
+    skipped: int = 0
+    """Steps that were left out because something was not finite."""
     extension: Extension | None = None
     """The latest one, when the run was made longer."""
 
@@ -60,8 +62,16 @@ def outcome_of(run: Run, model: Decoder, state: State, world: World = SOLO) -> O
         best_step=state.best.step,
         best=state.best.figures,
         last=state.last,
+        skipped=state.health.skipped,
         extension=run.extensions[-1] if run.extensions else None,
     )
+
+
+def bytes_per_weight(config: TrainConfig) -> int:
+    """On the disk: the checkpoints that are kept and a new one, for an older one goes last, that before the cooldown,
+    and the best weights."""
+    average = 4 if config.ema else 0
+    return (config.keep + 2) * (CHECKPOINT_BYTES + average) + 4
 
 
 def compute_of(config: ComputeConfig, plan: Plan | None, world: World = SOLO) -> Compute:

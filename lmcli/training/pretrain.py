@@ -22,10 +22,11 @@ from lmcli.training.checkpoints import check_space
 from lmcli.training.clock import Clock
 from lmcli.training.config import TrainConfig
 from lmcli.training.continuing import Base
+from lmcli.training.health import skips_allowed
 from lmcli.training.layout import Layout
 from lmcli.training.loop import Ingredients, Probe, train
 from lmcli.training.origin import Origin
-from lmcli.training.outcome import BYTES_PER_WEIGHT, Outcome, compute_of, outcome_of
+from lmcli.training.outcome import Outcome, bytes_per_weight, compute_of, outcome_of
 from lmcli.training.plan import Plan
 from lmcli.training.planner import Corpus, plan_pretraining
 from lmcli.training.reasons import reasons
@@ -69,7 +70,7 @@ def pretrain(
     bench = _Bench(tokens, model, config, compute_of(config, run.plan, world), origin.base, world)
     if run.plan is None:
         plan = bench.plan(world.clock(clock.elapsed), progress)
-        check_space(directory, plan.parameters * BYTES_PER_WEIGHT)
+        check_space(directory, plan.parameters * bytes_per_weight(config))
         for reason in reasons(plan, bench.corpus, model, config):
             progress.detail(str(reason))
         run.begin(plan)
@@ -155,13 +156,18 @@ class _Bench:
             autocast=self.compute.autocast,
             world=self._world,
         )
+        source = self._source(context, plan.batching.rows, plan.batching.micro_rows)
         return model, Ingredients(
             stepper=Stepper.of(model, objective, config, self.compute, self._world),
-            source=self._source(context, plan.batching.rows, plan.batching.micro_rows),
+            source=source,
             schedule=config.schedule,
             validate=validation if len(self._validation) else None,
             early_stop=config.early_stop,
             peak_lr=config.optimizer.lr,
+            samples=source.samples,
+            skips=skips_allowed(config.on_nonfinite),
+            stop_on_divergence=config.stop_on_divergence,
+            keep=config.keep,
             probes=probes if self._world.size == 1 else (),
             replan=pacing.replanner(plan),
             cooldown_start=extension.cooldown_start(config.schedule),

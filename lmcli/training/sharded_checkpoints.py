@@ -57,9 +57,7 @@ class ShardedCheckpoints:
         for name, tensor in each_tensor(path):
             fill_part(targets[name], tensor)
 
-    def save(
-        self, state: State, model: Tensors, optimizer: Tensors, best: Tensors | None, *, stable: bool = False
-    ) -> None:
+    def save(self, state: State, model: Tensors, optimizer: Tensors, best: Tensors | None, **options: Any) -> None:
         """As Checkpoints.save, which rank 0 calls; what that would write into a file, all processes write together."""
         contents = {"model": model, "optimizer": optimizer, "best": best}
         if self._own:
@@ -67,7 +65,7 @@ class ShardedCheckpoints:
             def write(path: Path, tensors: Tensors) -> None:
                 self._lead(path, tensors, contents)
 
-            self._own.save(state, model, optimizer, best, write, stable=stable)
+            self._own.save(state, model, optimizer, best, write, **options)
             self._world.first(None)
         else:
             while order := self._world.first(None):

@@ -47,7 +47,15 @@ class Saved(Protocol):
     def restore(self, model: nn.Module, optimizer: Optimizer) -> None: ...
 
     def save(
-        self, state: State, model: Tensors, optimizer: Tensors, best: Tensors | None, *, stable: bool = False
+        self,
+        state: State,
+        model: Tensors,
+        optimizer: Tensors,
+        best: Tensors | None,
+        *,
+        stable: bool = False,
+        keep: int = 1,
+        averaged: bool = False,
     ) -> None: ...
 
     def load_best(self) -> dict[str, Tensor]: ...
@@ -185,9 +193,9 @@ class _Copies:
             self._own.restore(model, optimizer)
         self._world.copy({**dict(model.named_parameters()), **optimizer.state()})
 
-    def save(self, *arguments: Any, stable: bool = False) -> None:
+    def save(self, *arguments: Any, **options: Any) -> None:
         if self._own:
-            self._own.save(*arguments, stable=stable)
+            self._own.save(*arguments, **options)
 
     def load_best(self) -> dict[str, Tensor]:
         assert self._own is not None, "rank 0 alone finishes a run"

@@ -38,6 +38,8 @@ class Demand:
     dtype: str
     optimizer: str
     recompute: bool = False
+    averaged: bool = False
+    """A moving average of the weights is kept."""
 
     @property
     def memory(self) -> Memory:
@@ -48,6 +50,7 @@ class Demand:
             dtype=self.dtype,
             optimizer=self.optimizer,
             recompute=self.recompute,
+            averaged=self.averaged,
         )
 
     def check(self) -> None:
@@ -116,7 +119,8 @@ def demand(
         optimizer = name_of(OPTIMIZERS, config.optimizer)
     except StopIteration:  # one that is not in the registry
         optimizer = ""
-    return Demand(shape, rows, micro_rows, compute.device, compute.dtype, optimizer, config.recompute)
+    extras = {"recompute": config.recompute, "averaged": bool(config.ema)}
+    return Demand(shape, rows, micro_rows, compute.device, compute.dtype, optimizer, **extras)
 
 
 def is_shortage(error: BaseException) -> bool:

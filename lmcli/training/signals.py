@@ -1,4 +1,4 @@
-"""Signals that end training politely: they set a flag, which the loop looks at where it can stop without a trace."""
+"""Signals that end training politely, or ask for a checkpoint: flags that the loop looks at between its steps."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from types import FrameType
 from lmcli.errors import Stopped
 from lmcli.training.world import SOLO, World
 
+SAVING = getattr(signal, "SIGUSR1", None)
+"""Asks for a checkpoint; batch systems send it some minutes before they end a job."""
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
@@ -30,7 +32,17 @@ class Interrupts:
 
     def __init__(self, world: World = SOLO) -> None:
         self.pending: int | None = None
+        self._save_asked = False
         self._world = world
+
+    def ask_to_save(self, signal_number: int = 0, frame: FrameType | None = None) -> None:
+        """Note that a checkpoint is wanted."""
+        self._save_asked = True
+
+    def take_save(self) -> bool:
+        """Whether a checkpoint was asked for, at any of the processes, since all of them last called this."""
+        asked, self._save_asked = self._save_asked, False
+        return bool(self._world.highest(int(asked)))
 
     def receive(self, signal_number: int, frame: FrameType | None = None) -> None:
         if self.pending is not None and self._world.size == 1:
@@ -46,7 +58,7 @@ class Interrupts:
 
 @contextlib.contextmanager
 def caught(world: World = SOLO) -> Iterator[Interrupts]:
-    """Catch the ending signals inside the block; what the parent told us to ignore (nohup) stays ignored.
+    """Catch these signals inside the block; what the parent told us to ignore (nohup) stays ignored.
 
     Outside the main thread, where Python can't catch signals, nothing is caught.
     """
@@ -54,11 +66,12 @@ def caught(world: World = SOLO) -> Iterator[Interrupts]:
     if threading.current_thread() is not threading.main_thread():
         yield interrupts
         return
-    before = {number: signal.getsignal(number) for number in ENDING}
+    wanted = {**dict.fromkeys(ENDING, interrupts.receive), **({SAVING: interrupts.ask_to_save} if SAVING else {})}
+    before = {number: signal.getsignal(number) for number in wanted}
     watched = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
     try:
         for number in watched:
-            signal.signal(number, interrupts.receive)
+            signal.signal(number, wanted[number])
         yield interrupts
     finally:
         for number, handler in watched.items():

@@ -25,6 +25,11 @@ class WindowSource:
             for first in range(0, len(rows), self._micro_rows)
         ]
 
+    def samples(self, step: int) -> range:
+        """The numbers of the windows that step `step` holds, counted from the beginning of training."""
+        count = len(self._windows(step - 1))
+        return range((step - 1) * count, step * count)
+
 
 class RowSource:
     """Examples in an order drawn anew for each epoch; a step may hold the end of one epoch and the start of the next.

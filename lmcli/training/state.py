@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from lmcli.training.health import Health
+
+HEALTHY = Health()
 Ending = Literal["steps", "early stop"]
 
 
@@ -42,6 +45,8 @@ class State:
     """Validations since the best one."""
     pending: Mapping[str, Any] | None = None
     """The row of `step`, when a signal came before its validation was done: that comes first on resume."""
+    health: Health = HEALTHY
+    """What the course so far says about the run."""
     ending: Ending | None = None
     """Why the run is over; None while it goes on."""
 
@@ -56,8 +61,14 @@ class State:
                 **values,
                 "best": best and Best(best["step"], _figures(best["figures"])),
                 "last": _figures(values["last"]),
+                "health": _health(values.get("health", {})),
             }
         )
+
+
+def _health(values: Mapping[str, Any]) -> Health:
+    lists = {key: tuple(item) for key, item in values.items() if isinstance(item, list)}
+    return Health(**{**values, **lists})
 
 
 def _figures(values: Mapping[str, float] | None) -> Figures | None:

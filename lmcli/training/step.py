@@ -12,9 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lmcli.errors import ConfigError
 from lmcli.models.decoder import Decoder
 from lmcli.models.device import Compute
 from lmcli.objectives.batch import Batch, Objective
+from lmcli.training.average import Averaging
 from lmcli.training.config import TrainConfig
 from lmcli.training.optimizers.optimizer import Optimizer
 from lmcli.training.parts import local
@@ -65,10 +67,17 @@ class Stepper:
     def of(
         cls, model: nn.Module, objective: Objective, config: TrainConfig, compute: Compute, world: World = SOLO
     ) -> Stepper:
-        """A stepper with a fresh optimizer, as the settings ask for; `world.prepare` comes before."""
+        """A stepper with a fresh optimizer, as the settings ask for; `world.prepare` comes before.
+
+        Raises ConfigError for an average of weights that are in parts.
+        """
         if isinstance(model, Decoder):
             model.recompute = config.recompute
-        optimizer = config.optimizer.build(model)
+        optimizer: Optimizer = config.optimizer.build(model)
+        if config.ema:
+            if world.is_sharded:
+                raise ConfigError("train.ema keeps no average of a sharded model", "take --strategy ddp, or ema = 0")
+            optimizer = Averaging(optimizer, model, config.ema)
         if config.compile:
             compile_passes(model, compute.device)
         return cls(
