@@ -196,8 +196,10 @@ def check(hint: Any, value: Any, path: str) -> Any:
 
 
 def parse(hint: Any, text: str, path: str) -> Any:
-    """`text` from the environment or `--set` as the type `hint`; lists are separated by commas."""
+    """`text` from the environment or `--set` as the type `hint`; lists are separated by commas, or JSON in brackets."""
     if get_origin(_plain(hint)) in (tuple, list):
+        if text.lstrip().startswith("["):
+            return _validate(hint, text, path, text, "lax")
         items = [item.strip() for item in text.split(",") if item.strip()]
         return _validate(hint, json.dumps(items), path, text, "lax")
     return _validate(hint, text, path, text, "text")
