@@ -15,6 +15,9 @@ from torch import Tensor
 BLOCK = 128
 """Queries at once. Smaller blocks skip more of what the mask hides, and larger ones make better matrix products."""
 
+KEPT = 2**23
+"""Attention weights of a layer that are kept for the backward pass; more of them are computed again there."""
+
 
 def causal_attention(q_bhtk: Tensor, k_bhtk: Tensor, v_bhtk: Tensor, scale: float) -> Tensor:
     """softmax(scale * q k^T) v where no position sees a later one, (b, h, t, k), differentiable once.
@@ -37,7 +40,8 @@ class _Causal(torch.autograd.Function):
         for rows, keys in _blocks(q_ntk.shape[1]):
             weights_nij = _weights(q_ntk[:, rows], k_ntk[:, keys], scale)
             torch.bmm(weights_nij, v_ntk[:, keys], out=out_ntk[:, rows])
-            weights.append(weights_nij)
+            if q_ntk.shape[0] * q_ntk.shape[1] ** 2 <= KEPT:
+                weights.append(weights_nij)
         ctx.scale = scale
         ctx.save_for_backward(q_ntk, k_ntk, v_ntk, *weights)
         return out_ntk
@@ -45,10 +49,11 @@ class _Causal(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         (grad_ntk,) = gradients
-        q_ntk, k_ntk, v_ntk, *weights = ctx.saved_tensors
+        q_ntk, k_ntk, v_ntk, *kept = ctx.saved_tensors
         to_q, to_k, to_v = (torch.empty_like(x) for x in (q_ntk, k_ntk, v_ntk))
         # From the last block on, which reaches all keys: it writes what the others add to.
-        for (rows, keys), weights_nij in zip(reversed(_blocks(q_ntk.shape[1])), reversed(weights), strict=True):
+        for rows, keys in reversed(_blocks(q_ntk.shape[1])):
+            weights_nij = kept.pop() if kept else _weights(q_ntk[:, rows], k_ntk[:, keys], ctx.scale)
             beta = 0 if keys.stop == q_ntk.shape[1] else 1
             grad_nik = grad_ntk[:, rows]
             _add_product(to_v[:, keys], weights_nij.mT, grad_nik, beta, 1.0)

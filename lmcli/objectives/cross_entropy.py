@@ -78,7 +78,7 @@ class _Chunked(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
         to_hidden, to_weight = ctx.saved_tensors
         scale = gradients[0]
-        return to_hidden * scale, to_weight * scale, None, None
+        return to_hidden.mul_(scale), to_weight.mul_(scale), None, None
 
 
 def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:

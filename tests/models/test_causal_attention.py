@@ -28,6 +28,15 @@ def test_values_and_gradients_are_those_of_torch(positions: int, transposed: boo
         torch.testing.assert_close(mine, other, atol=1e-5, rtol=1e-5)
 
 
+def test_weights_that_are_computed_again_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(2, 3, BLOCK + 9, 8, requires_grad=True) for _ in range(3))
+    kept = torch.autograd.grad(causal_attention(q, k, v, 0.3).square().sum(), (q, k, v))
+    monkeypatch.setattr("lmcli.models.causal_attention.KEPT", 0)
+    again = torch.autograd.grad(causal_attention(q, k, v, 0.3).square().sum(), (q, k, v))
+    assert all(torch.equal(one, two) for one, two in zip(kept, again, strict=True))
+
+
 def test_bfloat16_stays_near_float32() -> None:
     torch.manual_seed(0)
     q, k, v = (torch.randn(2, 2, 200, 16) for _ in range(3))
