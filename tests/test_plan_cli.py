@@ -38,7 +38,9 @@ def test_the_table_names_every_figure_and_the_reasons(trained: Path, lmcli: Lmcl
 def test_another_machine_and_corpus_need_no_project(folder: Path, lmcli: Lmcli) -> None:
     slow = lmcli("plan", *ELSEWHERE, "--budget", "10m", "--json").json
     fast = lmcli("plan", "--tokens", 2_000_000, "--vocab", 4096, "--speed", 1000, "--budget", "10m", "--json").json
-    assert slow == lmcli("plan", *ELSEWHERE, "--budget", "10m", "--json").json
+    again = lmcli("plan", *ELSEWHERE, "--budget", "10m", "--json").json
+    now = {"free_memory": again["free_memory"]}  # other programs come and go
+    assert {**slow, **now} == again
     for found in (slow, fast):
         assert 0.9 * 600 <= found["seconds"] <= 600
         assert found["flops"] == pytest.approx(found["flops_per_second"] * 600, rel=0.2)
