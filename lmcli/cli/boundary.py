@@ -116,6 +116,8 @@ def _install_signals() -> None:
     handler: Callable[[int, Any], Any] = stop
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, handler)
+    if hasattr(signal, "SIGUSR1"):
+        signal.signal(signal.SIGUSR1, lambda number, frame: None)  # asks for a checkpoint: only training has one
 
 
 def _flush(code: int) -> int:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lmcli.training.optimizers.optimizer import Optimizer, restore
+from lmcli.training.parts import local, part_like
 
 MEAN = "mean"
 UPDATES = "mean.updates"
@@ -24,10 +25,14 @@ class Averaging:
     def __init__(self, inner: Optimizer, model: nn.Module, decay: float) -> None:
         self._inner, self._decay = inner, decay
         named = dict(model.named_parameters())
-        self._names: list[str] = list(named)
-        self._weights: list[Tensor] = [parameter.detach() for parameter in named.values()]
+        self._named = named
         self._means: list[Tensor] = [weight.to(torch.float32, copy=True) for weight in self._weights]
         self._updates = torch.zeros((), dtype=torch.int64)
+
+    @property
+    def _weights(self) -> list[Tensor]:
+        """What this process holds of them."""
+        return [local(parameter.detach()) for parameter in self._named.values()]
 
     def step(self, scale: float) -> None:
         self._inner.step(scale)
@@ -40,7 +45,8 @@ class Averaging:
         return {**self._inner.state(), **self._own_state()}
 
     def _own_state(self) -> dict[str, Tensor]:
-        means = {f"{name}.{MEAN}": mean for name, mean in zip(self._names, self._means, strict=True)}
+        pairs = zip(self._named.items(), self._means, strict=True)
+        means = {f"{name}.{MEAN}": part_like(mean, parameter) for (name, parameter), mean in pairs}
         return {**means, UPDATES: self._updates}
 
     def load(self, state: Mapping[str, Tensor]) -> None:

@@ -184,9 +184,12 @@ class _Loop:
         return row
 
     def _left_out(self, row: dict[str, Any]) -> dict[str, Any]:
-        """The row of a step that was not taken. Raises DivergedError when no more may be left out."""
+        """The row of a step that was not taken. Raises DivergedError when no more may be left out.
+
+        So it does when the weights themselves are not finite: no later step would be better, and its checkpoint bad.
+        """
         count = self._state.health.skipped + 1
-        if count > self._parts.skips:
+        if count > self._parts.skips or not self._parts.stepper.has_finite_weights():
             raise self._diverged(row)
         self._state = replace(self._state, health=replace(self._state.health, skipped=count))
         kept = {

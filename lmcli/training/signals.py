@@ -41,7 +41,9 @@ class Interrupts:
 
     def take_save(self) -> bool:
         """Whether a checkpoint was asked for, at any of the processes, since all of them last called this."""
-        asked, self._save_asked = self._save_asked, False
+        asked = self._save_asked
+        if asked:  # a signal that comes right after it was read must not be cleared with it
+            self._save_asked = False
         return bool(self._world.highest(int(asked)))
 
     def receive(self, signal_number: int, frame: FrameType | None = None) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lmcli.errors import ConfigError
 from lmcli.models.decoder import Decoder
 from lmcli.models.device import Compute
 from lmcli.objectives.batch import Batch, Objective
@@ -67,16 +66,11 @@ class Stepper:
     def of(
         cls, model: nn.Module, objective: Objective, config: TrainConfig, compute: Compute, world: World = SOLO
     ) -> Stepper:
-        """A stepper with a fresh optimizer, as the settings ask for; `world.prepare` comes before.
-
-        Raises ConfigError for an average of weights that are in parts.
-        """
+        """A stepper with a fresh optimizer, as the settings ask for; `world.prepare` comes before."""
         if isinstance(model, Decoder):
             model.recompute = config.recompute
         optimizer: Optimizer = config.optimizer.build(model)
         if config.ema:
-            if world.is_sharded:
-                raise ConfigError("train.ema keeps no average of a sharded model", "take --strategy ddp, or ema = 0")
             optimizer = Averaging(optimizer, model, config.ema)
         if config.compile:
             compile_passes(model, compute.device)
@@ -113,6 +107,11 @@ class Stepper:
             for parameter in self._parameters:
                 parameter.grad = None
         return result
+
+    def has_finite_weights(self) -> bool:
+        """Whether all weights are finite, at every process."""
+        bad = any(not bool(torch.isfinite(local(parameter.detach())).all()) for parameter in self._parameters)
+        return not self.world.highest(int(bad))
 
     def _gradient(self, number: int, batches: Sequence[Batch], count: int, check: Callable[[], None]) -> float:
         total = 0.0

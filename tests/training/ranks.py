@@ -22,6 +22,7 @@ from lmcli.errors import Stopped
 from lmcli.progress import Silent
 from lmcli.project import durable
 from lmcli.training import joining
+from lmcli.training.average import Averaging
 from lmcli.training.clock import Clock
 from lmcli.training.loop import Ingredients, train
 from lmcli.training.optimizers.adamw import AdamW
@@ -35,6 +36,7 @@ from tests.training import tiny
 
 OPTIMIZERS: Mapping[str, Callable[[], Any]] = {"adamw": AdamW, "muon": Muon}
 STOP_AT = 6
+DECAY, KEPT = 0.6, 6
 
 
 def parts_of(optimizer: Any, world: World) -> Ingredients:
@@ -93,6 +95,21 @@ def stopped(folder: Path, rank: int) -> None:
             raise AssertionError("it went on")
 
 
+def averaged(folder: Path, rank: int) -> None:
+    """An average of the weights, and the last process is asked for a checkpoint in the middle of a step."""
+    for strategy in ("ddp", "fsdp"):
+        world = joining.world_of(strategy)
+        parts = parts_of(AdamW(), world)
+        parts.stepper.optimizer = Averaging(parts.stepper.optimizer, parts.stepper.model, DECAY)
+
+        def source(step: int, plain: Any = parts.source, last: int = world.size - 1) -> Any:
+            if step == STOP_AT and rank == last:
+                os.kill(os.getpid(), signal.SIGUSR1)
+            return plain(step)
+
+        run(folder / strategy, world, replace(parts, source=source, keep=KEPT))
+
+
 def resumed(folder: Path, rank: int) -> None:
     """Each folder below is a run that was stopped; its name says with which strategy to go on."""
     for path in sorted(folder.iterdir()):
@@ -103,6 +120,7 @@ def resumed(folder: Path, rank: int) -> None:
 def everything(folder: Path, rank: int) -> None:
     straight(folder / "straight", rank)
     stopped(folder / "stopped", rank)
+    averaged(folder / "averaged", rank)
 
 
 SCENARIOS = {"everything": everything, "resumed": resumed}

@@ -148,6 +148,13 @@ def test_a_loss_that_is_not_finite_stops_before_the_step(step: int, tmp_path: Pa
     json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1], parse_constant=pytest.fail)
 
 
+def test_weights_that_are_not_finite_are_never_passed_over(tmp_path: Path) -> None:
+    parts = ingredients(AdamW(), wrap=poisoned_at(6), skips=9, validate=None)
+    victim[:] = [parts.stepper.model.embedding]  # type: ignore[list-item]
+    with pytest.raises(DivergedError, match=r"at step 6 .*is step 4"):
+        run_tiny(tmp_path, parts)
+
+
 def test_a_bad_step_leaves_the_last_checkpoint_untouched(tmp_path: Path) -> None:
     run_tiny(tmp_path / "good", ingredients(AdamW()), steps=4)
     parts = ingredients(AdamW(), wrap=poisoned_at(6))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from lmcli.errors import ArtifactError
 from lmcli.objectives.batch import IGNORED, Batch
+from lmcli.training.average import Averaging
 from lmcli.training.layout import Layout
 from lmcli.training.metrics import read_metrics
 from lmcli.training.optimizers.adamw import AdamW
@@ -75,6 +76,24 @@ def test_shards_train_what_replicas_do(pair: Path) -> None:
 def test_muon_makes_whole_matrices_orthogonal(strategy: str, pair: Path, alone: Path) -> None:
     """Newton-Schulz enlarges rounding, in bfloat16 where that is fast, so that the weights agree less closely."""
     assert distance(pair / "straight" / f"{strategy}-muon", alone / "muon") < 3e-3
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_the_average_of_the_weights_is_that_of_one_process(strategy: str, pair: Path, tmp_path: Path) -> None:
+    parts = ingredients(AdamW())
+    parts.stepper.optimizer = Averaging(parts.stepper.optimizer, parts.stepper.model, ranks.DECAY)
+    run_tiny(tmp_path / "alone", parts)
+    assert distance(pair / "averaged" / strategy, tmp_path / "alone") < 1e-5
+    best, expected = (
+        RunDirectory(path, "key").checkpoints.load_best() for path in (pair / "averaged" / strategy, tmp_path / "alone")
+    )
+    assert max(float((best[name] - expected[name]).abs().max()) for name in expected) < 1e-5
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_a_checkpoint_that_one_process_was_asked_for_is_saved_by_all(strategy: str, pair: Path) -> None:
+    older = RunDirectory(pair / "averaged" / strategy, "key").checkpoints.earlier
+    assert [checkpoint.step for checkpoint in older] == [20, 16, 12, 8, ranks.STOP_AT]
 
 
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
