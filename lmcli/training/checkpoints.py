@@ -234,12 +234,22 @@ def check_space(directory: Path, needed: int) -> None:
 
 def _read_again(path: Path, digest: str) -> None:
     """Raises MachineError unless the disk gives back what was written; what the system holds in memory is let go."""
+    forget(path)
+    if _digest(path) != digest:
+        raise reads_otherwise(path)
+
+
+def forget(path: Path) -> None:
+    """Have the system let go what it holds in memory of a file that is on the disk already."""
     with path.open("rb") as file:
         if hasattr(os, "posix_fadvise"):
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-    if _digest(path) != digest:
-        message = f"{path} reads back otherwise than it was written; the checkpoint before is kept"
-        raise MachineError(message, "check the disk, then run the same command again")
+
+
+def reads_otherwise(path: Path) -> MachineError:
+    """What is said when the disk gives back something else than it was given."""
+    message = f"{path} reads back otherwise than it was written; the checkpoint before is kept"
+    return MachineError(message, "check the disk, then run the same command again")
 
 
 def _digest(path: Path) -> str:

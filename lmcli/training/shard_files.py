@@ -23,6 +23,10 @@ from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, Hu
 from lmcli.errors import MachineError, from_os_error
 from lmcli.models.weights import read_header
 from lmcli.project import durable
+from lmcli.training.parts import local
+
+AT_ONCE = 2**26
+"""Elements that are read back together: a second copy of all of them might not fit."""
 
 
 def write(folder: Path, tensors: Mapping[str, Tensor]) -> None:
@@ -56,6 +60,34 @@ def check(folder: Path, tensors: Mapping[str, Tensor]) -> None:
         if found[name] != tensor.numel():
             message = f"{folder} lacks parts of {name}: the processes of this run don't see the same files"
             raise MachineError(message, "put the project on a file system that all machines share, or use ddp")
+
+
+def same(folder: Path, tensors: Mapping[str, Tensor]) -> bool:
+    """Whether the files give back this process's part of the tensors, bit for bit; called by all processes."""
+    right = True
+    for names in _groups(tensors):
+        found = {name: torch.empty_like(tensors[name]) for name in names}
+        load(folder, found)
+        right = right and all(torch.equal(_bits(found[name]), _bits(tensors[name])) for name in names)
+    return right
+
+
+def _groups(tensors: Mapping[str, Tensor]) -> Iterator[list[str]]:
+    """The names in turn, cut by the sizes of whole tensors, so that all processes cut alike."""
+    group: list[str] = []
+    size = 0
+    for name, tensor in tensors.items():
+        if group and size + tensor.numel() > AT_ONCE:
+            yield group
+            group, size = [], 0
+        group.append(name)
+        size += tensor.numel()
+    if group:
+        yield group
+
+
+def _bits(tensor: Tensor) -> Tensor:
+    return local(tensor.detach()).contiguous().reshape(-1).view(torch.uint8)
 
 
 def load(folder: Path, targets: Mapping[str, Tensor]) -> None:

@@ -10,7 +10,16 @@ from torch import Tensor, nn
 
 from lmcli.project import durable
 from lmcli.training import shard_files
-from lmcli.training.checkpoints import MODEL, OPTIMIZER, Checkpoint, Checkpoints, each_tensor, shards_of
+from lmcli.training.checkpoints import (
+    MODEL,
+    OPTIMIZER,
+    Checkpoint,
+    Checkpoints,
+    each_tensor,
+    forget,
+    reads_otherwise,
+    shards_of,
+)
 from lmcli.training.optimizers.optimizer import Optimizer
 from lmcli.training.parts import fill_part
 from lmcli.training.shared_run import heard_stable, heard_state
@@ -70,7 +79,9 @@ class ShardedCheckpoints:
         else:
             while order := self._world.first(None):
                 name, which = order
-                shard_files.write(self._home / name, contents[which] or {})
+                tensors = contents[which] or {}
+                shard_files.write(self._home / name, tensors)
+                self._read_again(self._home / name, tensors)
 
     def _lead(self, path: Path, tensors: Tensors, contents: Mapping[str, Tensors | None]) -> None:
         folder = shards_of(path)
@@ -79,6 +90,14 @@ class ShardedCheckpoints:
         self._world.first([folder.relative_to(self._home).as_posix(), which])
         shard_files.write(folder, tensors)
         shard_files.check(folder, tensors)
+        self._read_again(folder, tensors)
+
+    def _read_again(self, folder: Path, tensors: Tensors) -> None:
+        """Raises MachineError at all processes unless the disk gives back what each of them wrote."""
+        for file in sorted(folder.iterdir()):
+            forget(file)
+        if self._world.highest(int(not shard_files.same(folder, tensors))):
+            raise reads_otherwise(folder)
 
     def load_best(self) -> dict[str, Tensor]:
         assert self._own is not None, "rank 0 alone finishes a run"

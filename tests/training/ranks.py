@@ -18,10 +18,10 @@ from typing import Any
 
 import torch
 
-from lmcli.errors import Stopped
+from lmcli.errors import MachineError, Stopped
 from lmcli.progress import Silent
 from lmcli.project import durable
-from lmcli.training import joining
+from lmcli.training import joining, shard_files
 from lmcli.training.average import Averaging
 from lmcli.training.clock import Clock
 from lmcli.training.loop import Ingredients, train
@@ -110,6 +110,31 @@ def averaged(folder: Path, rank: int) -> None:
         run(folder / strategy, world, replace(parts, source=source, keep=KEPT))
 
 
+def rotten(folder: Path, rank: int) -> None:
+    """A disk that gives back something else for the last process's part of the second checkpoint's weights."""
+    world = joining.world_of("fsdp")
+    plain = shard_files.write
+
+    def write(path: Path, tensors: Mapping[str, Any]) -> None:
+        plain(path, tensors)
+        if path.name == "model" and path.parent.name.startswith("step-00000008") and rank == world.size - 1:
+            with sorted(path.iterdir())[-1].open("r+b") as part:  # in its place: rank 0 looks at the headers meanwhile
+                part.seek(-1, os.SEEK_END)
+                last = part.read(1)[0]
+                part.seek(-1, os.SEEK_END)
+                part.write(bytes([last ^ 1]))
+
+    shard_files.write = write
+    try:
+        run(folder / "fsdp", world, parts_of(AdamW(), world))
+    except MachineError as error:
+        assert "reads back otherwise" in error.message, error.message
+    else:
+        raise AssertionError("it went on")
+    finally:
+        shard_files.write = plain
+
+
 def resumed(folder: Path, rank: int) -> None:
     """Each folder below is a run that was stopped; its name says with which strategy to go on."""
     for path in sorted(folder.iterdir()):
@@ -121,6 +146,7 @@ def everything(folder: Path, rank: int) -> None:
     straight(folder / "straight", rank)
     stopped(folder / "stopped", rank)
     averaged(folder / "averaged", rank)
+    rotten(folder / "rotten", rank)
 
 
 SCENARIOS = {"everything": everything, "resumed": resumed}

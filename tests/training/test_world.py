@@ -152,6 +152,14 @@ def test_a_damaged_part_is_noticed(pair: Path, tmp_path: Path) -> None:
         run_tiny(path, ingredients(AdamW()))
 
 
+def test_a_part_that_reads_back_otherwise_stops_all_and_the_old_checkpoint_stays(pair: Path) -> None:
+    checkpoints = RunDirectory(pair / "rotten" / "fsdp", "key").checkpoints
+    assert checkpoints.last is not None
+    assert checkpoints.last.step == 4
+    checkpoints.check_last()
+    assert checkpoints.load_last()
+
+
 def test_the_same_state_is_no_other_for_being_shared(pair: Path) -> None:
     """Nothing but files of the first process and parts of the others lies in a run."""
     for path in (pair / "straight").iterdir():
