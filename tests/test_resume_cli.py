@@ -163,3 +163,21 @@ def test_a_fine_tune_that_is_killed_goes_on(trained: Path, tmp_path: Path) -> No
     assert code == -9
     assert command(trained, *line) == 0
     assert digests(trained)["long"] == digests(other)["long"]
+
+
+@pytest.mark.parametrize("numbers", [(signal.SIGUSR1,), (signal.SIGTSTP, signal.SIGSTOP)], ids=["save", "pause"])
+def test_signals_that_end_nothing_change_nothing(
+    trained: Path, straight: dict[tuple[str, ...], str], numbers: tuple[signal.Signals, ...]
+) -> None:
+    """SIGUSR1 saves a checkpoint and training goes on; a run that is paused goes on with SIGCONT."""
+    process = start(trained, TRAIN)
+    deadline = time.monotonic() + 120
+    while steps_logged(trained) < 9 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.001)
+    for number in numbers:
+        process.send_signal(number)
+        time.sleep(0.05)
+        process.send_signal(signal.SIGCONT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert digests(trained)["long"] == straight[TRAIN]

@@ -51,3 +51,14 @@ def test_outside_the_main_thread_nothing_is_caught() -> None:
     thread.start()
     thread.join()
     assert seen == [None]
+
+
+def test_a_checkpoint_may_be_asked_for_any_number_of_times() -> None:
+    with caught() as interrupts:
+        assert not interrupts.take_save()
+        for _ in range(3):
+            os.kill(os.getpid(), signal.SIGUSR1)
+        assert interrupts.take_save()
+        assert not interrupts.take_save()
+        interrupts.check()
+    assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
