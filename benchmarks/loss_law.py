@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from lmcli.models.config import ModelConfig
-from lmcli.models.shape import matmul_parameters, resolved_shape
+from lmcli.models.shape import resolved_shape
 from lmcli.stages.planning import text_of
 from lmcli.tokens.shards import TokenStream
 from lmcli.tokens.tokenizer import Tokenizer
@@ -68,7 +68,7 @@ def one_run(project: Path, depth: int, width: int, steps: int) -> dict[str, Any]
     shape = resolved_shape(ModelConfig(**made["plan"]["model"]), made["plan"]["vocab_size"])
     best = made["report"]["best"]
     found = {"depth": depth, "width": width, "context": shape.context, "steps": steps}
-    return {**found, "weights": matmul_parameters(shape), "seen": best["tokens"], "bits": best["val_bpb"]}
+    return {**found, "weights": shape.matmul_parameters, "seen": best["tokens"], "bits": best["val_bpb"]}
 
 
 def expectation_of(run: dict[str, Any], law: Law) -> float:

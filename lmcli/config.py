@@ -171,6 +171,7 @@ def _entry(registry: Registry, name: Any, path: str) -> Any:
 
 
 def _decode_list(owned: OwnedList, value: Any, path: str) -> tuple[Any, ...]:
+    value = [value] if isinstance(value, str | Mapping) else value
     if not isinstance(value, list | tuple):
         raise ConfigError(f"{path} must be a list of names or tables, not {value!r}", key=path)
     tables = [{"name": item} if isinstance(item, str) else item for item in owned.expand(value)]

@@ -61,7 +61,7 @@ def test_what_toml_may_say(values: dict[str, Any], expected: dict[str, Any]) -> 
         ({"rule": {"name": "hevy"}}, "toy.rule: unknown rule 'hevy'"),
         ({"rule": {"momentum": 0.5}}, "unknown key toy.rule.momentum"),
         ({"rule": {"name": "heavy", "betas": [0.9]}}, "toy.rule.betas"),
-        ({"rules": "plain"}, "toy.rules must be a list of names or tables, not 'plain'"),
+        ({"rules": 3}, "toy.rules must be a list of names or tables, not 3"),
         ({"rules": [{"rate": 1}]}, "each entry of toy.rules is a name or a table with a name"),
         ({"rules": [3]}, "each entry of toy.rules is a name or a table with a name, not 3"),
     ],

@@ -73,9 +73,8 @@ def lmcli(bench: Bench, dtype: str, optimizer: str) -> Run:
     from lmcli.config import decode
     from lmcli.models.config import ComputeConfig, ModelConfig
     from lmcli.models.families import FAMILIES
-    from lmcli.models.shape import matmul_parameters
-    from lmcli.objectives.batch import Batch
-    from lmcli.objectives.causal import Causal
+    from lmcli.objectives.batch import make_batch
+    from lmcli.objectives.next_token import RunningText
     from lmcli.training import ladder
     from lmcli.training.config import TrainConfig
     from lmcli.training.layout import layout_for
@@ -89,17 +88,17 @@ def lmcli(bench: Bench, dtype: str, optimizer: str) -> Run:
     family = FAMILIES.load(dials.family)
     shape = family.shape_of(dials, bench.vocabulary)
     model = family(shape, 0.0).initialise(0).to(compute.device).train()
-    stepper = Stepper.of(model, Causal(0), config, compute)
+    stepper = Stepper.of(model, RunningText(0), config, compute)
     layout = layout_for(1e12, 10**12, bench.context, config, compute.device)
     parts = [
         [
-            Batch(i, t, t.numel())
+            make_batch("causal", i.numpy(), t.numpy())
             for i, t in zip(inputs.split(layout.micro_rows), targets.split(layout.micro_rows), strict=True)
         ]
         for inputs, targets in bench.batches()
     ]
     return repeated(
-        bench, lambda n: stepper.step(n + 1, parts[n % BATCHES], 1.0, lambda: None), matmul_parameters(shape)
+        bench, lambda n: stepper.step(n + 1, parts[n % BATCHES], 1.0, lambda: None), shape.matmul_parameters
     )
 
 

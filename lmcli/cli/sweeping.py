@@ -54,10 +54,12 @@ def _table(sweep: Sweep) -> list[str]:
     from lmcli.tables import aligned
 
     keys = list(sweep.told_apart(sweep.trials[0]))
-    rows = [["trial", *keys, "rounds", "steps", "seconds", "bits per byte"]]
+    judged = [result for trial in sweep.trials for result in trial.results if result.loss is not None]
+    measure = "loss" if judged and judged[0].bits_per_byte is None else "bits per byte"
+    rows = [["trial", *keys, "rounds", "steps", "seconds", measure]]
     for trial in sweep.ranked():
         last: Any = trial.results[-1]
-        figure = "diverged" if last.bits_per_byte is None else f"{last.bits_per_byte:.4f}"
+        figure = "diverged" if last.loss is None else f"{last.score[0]:.4f}"
         values = [trial.settings[key] for key in keys]
         rows.append([trial.name, *values, str(len(trial.results)), f"{last.steps:,}", f"{last.seconds:.0f}", figure])
     return aligned(rows, "<" + ">" * (len(rows[0]) - 1))

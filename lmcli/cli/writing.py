@@ -47,7 +47,7 @@ def write_now(session: Session, given: Given) -> Shown | None:
 
     from lmcli.generation.writing import write
     from lmcli.models.device import resolve_compute, use_threads
-    from lmcli.models.directory import load_model
+    from lmcli.models.directory import load_decoder
     from lmcli.stages.generate import draw_seed
     from lmcli.tokens.tokenizer import Tokenizer
 
@@ -57,7 +57,7 @@ def write_now(session: Session, given: Given) -> Shown | None:
     session.console.say(f"model {name} ({directory}), seed {seed}")
     compute = resolve_compute(config)
     use_threads(compute)
-    model, tokenizer = load_model(directory, compute.device), Tokenizer.load(directory)
+    model, tokenizer = load_decoder(directory, compute.device), Tokenizer.load(directory)
     if streams and config.echo:
         session.console.write(prompts[0], flush=True)
     on_text = (lambda index, piece: session.console.write(piece, flush=True)) if streams else None

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from lmcli.errors import InputError
 from lmcli.evaluation.intervals import score
 from lmcli.evaluation.scores import Counts, Score, Tally, ratio
-from lmcli.tokens.windows import IGNORED, Ids
+from lmcli.tokens.window_batch import Ids
+from lmcli.tokens.windows import IGNORED
 
 Nats = npt.NDArray[np.float64]
 ENOUGH_DOCUMENTS = 30  # with fewer, resampling documents says little and windows are resampled instead

@@ -21,7 +21,7 @@ from lmcli.evaluation.windows import Window, document_windows
 from lmcli.models.config import ComputeConfig
 from lmcli.models.decoder import Decoder
 from lmcli.models.device import Compute, resolve_compute
-from lmcli.models.directory import load_model
+from lmcli.models.directory import load_decoder
 from lmcli.objectives.supervised import Example, Supervised, fit
 from lmcli.progress import Progress
 from lmcli.tokens.shards import TokenStream
@@ -49,7 +49,7 @@ def load(directory: Path, config: ComputeConfig) -> Subject:
     """The model of a directory, ready to be measured; ArtifactError when model and tokenizer don't belong together."""
     compute = resolve_compute(config)
     tokenizer = Tokenizer.load(directory)
-    model = load_model(directory, compute.device)
+    model = load_decoder(directory, compute.device)
     if tokenizer.vocab_size > model.shape.vocab_size:
         message = f"{directory}: {tokenizer.vocab_size} tokens in the tokenizer, {model.shape.vocab_size} in the model"
         raise ArtifactError(message, "use the tokenizer that the model was trained with")

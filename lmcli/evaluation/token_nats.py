@@ -12,7 +12,8 @@ from lmcli.models.decoder import Decoder
 from lmcli.models.device import Compute
 from lmcli.objectives import cross_entropy
 from lmcli.progress import Progress
-from lmcli.tokens.windows import IGNORED, Ids
+from lmcli.tokens.window_batch import Ids
+from lmcli.tokens.windows import IGNORED
 
 
 def token_nats(
@@ -35,7 +36,7 @@ def _nats(model: Decoder, inputs: Ids, targets: Ids, compute: Compute) -> Nats:
     # Here and not around the loop: a generator must not leave a mode of the thread on while its caller runs.
     with torch.inference_mode(), compute.autocast():
         hidden = model.hidden(torch.from_numpy(inputs).to(compute.device))
-        wanted = hidden[torch.from_numpy(real).to(compute.device)]  # (N, D)
+        wanted = model.before_output(hidden[torch.from_numpy(real).to(compute.device)])  # (N, D)
         goals = torch.from_numpy(targets[real]).to(compute.device)
-        result[real] = cross_entropy.each(wanted, model.head_weight, goals).double().cpu().numpy()
+        result[real] = cross_entropy.each(wanted, model.output, goals).double().cpu().numpy()
     return result

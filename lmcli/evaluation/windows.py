@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from lmcli.tokens.windows import IGNORED, Ids
+from lmcli.tokens.window_batch import Ids
+from lmcli.tokens.windows import IGNORED
 
 Window = tuple[Ids, Ids]
 

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lmcli.models.causal_attention import causal_attention
+from lmcli.models.model import Sight
 
 # Added to the score of a masked key. It is finite, so that a row of padding, with all keys masked, stays finite too.
 MASKED = -1e9
@@ -52,8 +53,30 @@ def causal_bias(positions: int, keys: int, device: torch.device) -> Tensor:
     return hidden_ts.triu(keys - positions + 1)
 
 
-def padding_bias(padding_b: Tensor, keys: int) -> Tensor:
+def sight_bias(sight: Sight, positions: int) -> tuple[bool, Tensor | None]:
+    """`causal` and `bias` of `attend`, for queries that are all positions of a text."""
+    if not isinstance(sight, Tensor):
+        return sight == "left", None
+    places = torch.arange(positions, device=sight.device)
+    seen_bts = (places[None, :] <= places[:, None]) | (places < sight[:, None, None])
+    return False, (~seen_bts * MASKED)[:, None]
+
+
+def real_bias(real_bs: Tensor | None) -> Tensor | None:
+    """(b, 1, 1, s): MASKED for keys that are padding."""
+    return None if real_bs is None else (~real_bs * MASKED)[:, None, None, :]
+
+
+def added(*biases: Tensor | None) -> Tensor | None:
+    """The sum of the biases that are there."""
+    there = [bias for bias in biases if bias is not None]
+    return sum(there[1:], start=there[0]) if there else None
+
+
+def padding_bias(padding_b: Tensor | None, keys: int) -> Tensor | None:
     """(b, 1, 1, s): MASKED for the first `padding_b` keys of each row."""
+    if padding_b is None:
+        return None
     padded_bs = torch.arange(keys, device=padding_b.device) < padding_b[:, None]
     return (padded_bs * MASKED)[:, None, None, :]
 

@@ -29,8 +29,12 @@ class ModelConfig:
     """`auto` is resolved by the planner from the corpus and the time that training may take."""
 
     family: Annotated[str, "model family", Flag()] = "qwen3"
+    preset: Annotated[
+        str, "a family with its sizes by name, as gpt2-124m or bert-base; other keys win over it", Flag()
+    ] = ""
     width: Annotated[Size, "size of the hidden state", Flag()] = "auto"
-    depth: Annotated[Size, "number of blocks", Flag()] = "auto"
+    depth: Annotated[Size, "number of blocks; of the encoder, where there is a decoder too", Flag()] = "auto"
+    decoder_depth: Annotated[Size, "number of blocks of the decoder; auto takes as many as the encoder has"] = "auto"
     heads: Annotated[Size, "attention heads; they divide the width", Flag()] = "auto"
     kv_heads: Annotated[Size, "key and value heads; they divide the heads, auto takes as many"] = "auto"
     ffn: Annotated[Size, "inner size of the feed-forward layers"] = "auto"
@@ -40,3 +44,14 @@ class ModelConfig:
     ] = "auto"
     tie_embeddings: Annotated[Literal["auto"] | bool, "use the token embedding as the output layer too"] = "auto"
     rope_theta: Annotated[float, "base of the rotary position wavelengths", Gt(0)] = 10_000.0
+    positions: Annotated[
+        Literal["auto", "learned", "sinusoidal"], "how positions get their vectors; sinusoidal ones are not trained"
+    ] = "auto"
+    gated: Annotated[Literal["auto"] | bool, "t5: feed-forward layers with a gate, as in version 1.1"] = "auto"
+    embedding_width: Annotated[Size, "electra: size of the token vectors, which both networks share"] = "auto"
+    generator_share: Annotated[
+        float, "electra: width of the generator for each channel of the discriminator", Gt(0)
+    ] = 0.25
+    vectors: Annotated[
+        str, "file of word vectors (word2vec's or GloVe's text format) that the embedding begins with"
+    ] = ""

@@ -2,6 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from typing import TYPE_CHECKING, cast
+
+from lmcli.errors import ConfigError
+from lmcli.models.config import ModelConfig
 from lmcli.registry import Registry
 
+if TYPE_CHECKING:
+    from lmcli.models.model import Model
+
 FAMILIES = Registry("model family", {"qwen3": "lmcli.models.qwen3:Qwen3"})
+
+COMMON = frozenset({"family", "preset", "width", "depth", "heads", "ffn", "context", "dropout", "tie_embeddings"})
+"""Keys of `[model]` that mean something to every family."""
+
+
+def family_of(config: ModelConfig) -> type[Model]:
+    """The family that a config names. Raises ConfigError for a setting that means nothing to it."""
+    family = cast("type[Model]", FAMILIES.load(config.family))
+    default = ModelConfig()
+    known = COMMON | family.settings
+    for field in fields(config):
+        if field.name not in known and getattr(config, field.name) != getattr(default, field.name):
+            own = f"besides what all families have: {', '.join(sorted(family.settings)) or 'nothing'}"
+            raise ConfigError(f"model.{field.name} means nothing to the family {config.family}", own)
+    return family

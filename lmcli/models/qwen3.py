@@ -11,18 +11,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from lmcli.models.attention import Cache, attend, padding_bias
+from lmcli.models.attention import Cache, added, attend, padding_bias, sight_bias
 from lmcli.models.config import ModelConfig
-from lmcli.models.decoder import Decoder, Names
+from lmcli.models.decoder import Decoder
 from lmcli.models.device import working
 from lmcli.models.dropping import dropout
 from lmcli.models.layers import Linear, SwiGLU
+from lmcli.models.model import Names, Sight
 from lmcli.models.norms import RMSNorm
 from lmcli.models.qwen3_files import MODEL_NAMES, from_hf_config, hf_names, to_hf_config
 from lmcli.models.rotary import Rotary, Turn, normed_and_rotated
 from lmcli.models.shape import Shape, resolved_shape
 
 TABLE_STD = 0.02
+
+View = tuple[bool, Tensor | None]
+"""Whether no position sees a later one, and what is added to the scores."""
 
 
 class Attention(nn.Module):
@@ -35,7 +39,7 @@ class Attention(nn.Module):
         self.k_norm = RMSNorm(shape.head_dim, shape.norm_eps)
         self.out = Linear(shape.heads * shape.head_dim, shape.width)
 
-    def forward(self, x_btd: Tensor, turn: Turn, bias: Tensor | None, cache: Cache | None, layer: int) -> Tensor:
+    def forward(self, x_btd: Tensor, turn: Turn, view: View, cache: Cache | None, layer: int) -> Tensor:
         heads_hkbt = self.qkv.channels_first(x_btd).view(-1, self.head_dim, *x_btd.shape[:2])
         q_hkbt, k_gkbt, v_gkbt = torch.split(heads_hkbt, [self.heads, self.kv_heads, self.kv_heads])
         q_bhtk = normed_and_rotated(q_hkbt, self.q_norm.weight, turn, self.eps)
@@ -43,7 +47,8 @@ class Attention(nn.Module):
         v_bgsk = v_gkbt.permute(2, 0, 1, 3).contiguous().mT
         if cache is not None:
             k_bgsk, v_bgsk = cache.append(layer, k_bgsk, v_bgsk)
-        y_bhtk = attend(q_bhtk, k_bgsk, v_bgsk, scale=self.head_dim**-0.5, causal=True, bias=bias)
+        causal, bias = view
+        y_bhtk = attend(q_bhtk, k_bgsk, v_bgsk, scale=self.head_dim**-0.5, causal=causal, bias=bias)
         return self.out(y_bhtk.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
 
@@ -56,8 +61,8 @@ class Block(nn.Module):
         self.ffn_norm = RMSNorm(shape.width, shape.norm_eps)
         self.ffn = SwiGLU(shape.width, shape.ffn)
 
-    def forward(self, x_btd: Tensor, turn: Turn, bias: Tensor | None, cache: Cache | None, layer: int) -> Tensor:
-        x_btd = x_btd + self._drop(self.attention(self.attention_norm(x_btd), turn, bias, cache, layer))
+    def forward(self, x_btd: Tensor, turn: Turn, view: View, cache: Cache | None, layer: int) -> Tensor:
+        x_btd = x_btd + self._drop(self.attention(self.attention_norm(x_btd), turn, view, cache, layer))
         return x_btd + self._drop(self.ffn(self.ffn_norm(x_btd)))
 
     def _drop(self, x_btd: Tensor) -> Tensor:
@@ -70,6 +75,8 @@ class Qwen3(Decoder):
     `dropout` acts on the embedding and on what each half of a block adds, in training mode only.
     """
 
+    settings = frozenset({"kv_heads", "rope_theta"})
+
     def __init__(self, shape: Shape, dropout: float = 0.0) -> None:
         super().__init__()
         self.shape = shape
@@ -80,18 +87,21 @@ class Qwen3(Decoder):
         self.norm = RMSNorm(shape.width, shape.norm_eps)
         self.head = None if shape.tie_embeddings else nn.Parameter(torch.empty(shape.vocab_size, shape.width))
 
-    def hidden(self, tokens_bt: Tensor, cache: Cache | None = None, padding_b: Tensor | None = None) -> Tensor:
+    def hidden(
+        self, tokens_bt: Tensor, cache: Cache | None = None, padding_b: Tensor | None = None, sight: Sight = "left"
+    ) -> Tensor:
         start, positions = cache.length if cache else 0, tokens_bt.shape[1]
         turn = self.rotary.at(start, positions, padding_b)
-        bias = None if padding_b is None else padding_bias(padding_b, start + positions)
+        causal, bias = sight_bias(sight, positions)
+        view = causal, added(bias, padding_bias(padding_b, start + positions))
         x_btd = working(F.embedding(tokens_bt, self.embedding))
         if self.training:
             x_btd = dropout(x_btd, self.dropout)
         for layer, block in enumerate(self.blocks):
             if self.recompute and self.training and cache is None:
-                x_btd = checkpoint(block, x_btd, turn, bias, None, layer, use_reentrant=False)
+                x_btd = checkpoint(block, x_btd, turn, view, None, layer, use_reentrant=False)
             else:
-                x_btd = block(x_btd, turn, bias, cache, layer)
+                x_btd = block(x_btd, turn, view, cache, layer)
         if cache is not None:
             cache.advance(positions)
         return self.norm(x_btd)  # type: ignore[no-any-return]

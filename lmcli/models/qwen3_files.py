@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lmcli.errors import ArtifactError
+from lmcli.models.model import Names, Piece
 from lmcli.models.shape import Shape
 
 # Own name in a block -> Hugging Face's names below model.layers.N, joined by rows.
@@ -50,20 +51,22 @@ PLAIN_ROPE: Mapping[str, tuple[Any, ...]] = {
 }
 
 
-def hf_names(shape: Shape) -> dict[str, tuple[tuple[str, int | None], ...]]:
+def hf_names(shape: Shape) -> Names:
     """Own parameter name -> Hugging Face's names, each with its number of rows (None: all of them)."""
     head, kv_head = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     rows: dict[str, tuple[int | None, ...]] = {
         "attention.qkv.weight": (head, kv_head, kv_head),
         "ffn.gate_up.weight": (shape.ffn, shape.ffn),
     }
-    table: dict[str, tuple[tuple[str, int | None], ...]] = {
-        own: ((name, None),) for own, name in MODEL_NAMES.items() if own != "head" or not shape.tie_embeddings
+    table: dict[str, tuple[Piece, ...]] = {
+        own: (Piece(name),) for own, name in MODEL_NAMES.items() if own != "head" or not shape.tie_embeddings
     }
     for layer in range(shape.depth):
         for own, names in BLOCK_NAMES.items():
             pieces = zip(names, rows.get(own, (None,)), strict=True)
-            table[f"blocks.{layer}.{own}"] = tuple((f"model.layers.{layer}.{name}", count) for name, count in pieces)
+            table[f"blocks.{layer}.{own}"] = tuple(
+                Piece(f"model.layers.{layer}.{name}", count) for name, count in pieces
+            )
     return table
 
 

@@ -1,9 +1,9 @@
-"""The numbers that fix a decoder, and what follows from them by arithmetic alone (no torch: a planner tries many)."""
+"""The numbers that fix a model, and what follows from them by arithmetic alone (no torch: a planner tries many)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import ClassVar, cast
 
 from lmcli.errors import ConfigError
 from lmcli.models.config import ModelConfig
@@ -11,6 +11,13 @@ from lmcli.models.config import ModelConfig
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
+    """Of a decoder with gated feed-forward layers; other families override what they count differently."""
+
+    ffn_matrices: ClassVar[int] = 3
+    """Matrices of (width, ffn) in a feed-forward layer: gate, up and down."""
+    ffn_ratio: ClassVar[float] = 8 / 3
+    """Inner size of the feed-forward layer for each channel of width, where the planner chooses."""
+
     vocab_size: int
     width: int
     depth: int
@@ -23,10 +30,41 @@ class Shape:
     norm_eps: float = 1e-6
     tie_embeddings: bool = True
 
+    @property
+    def attention_parameters(self) -> int:
+        """Weights of one attention: queries, keys, values and output."""
+        return self.width * self.head_dim * (2 * self.heads + 2 * self.kv_heads)
 
-def resolved_shape(config: ModelConfig, vocab_size: int) -> Shape:
+    @property
+    def block_matmul_parameters(self) -> int:
+        """Weights of one block that take part in matrix products."""
+        return self.attention_parameters + self.ffn_matrices * self.width * self.ffn
+
+    @property
+    def matmul_parameters(self) -> int:
+        """Weights that each token is multiplied with, the output layer included and the embedding look-up not."""
+        return self.depth * self.block_matmul_parameters + self.vocab_size * self.width
+
+    @property
+    def parameters(self) -> int:
+        """All trained numbers; a tied embedding counts once."""
+        norms = self.depth * (2 * self.width + 2 * self.head_dim) + self.width
+        embedding = 0 if self.tie_embeddings else self.vocab_size * self.width
+        return self.matmul_parameters + norms + embedding
+
+    def flops_per_token(self, context: int) -> int:
+        """Floating point operations of one training token, forward and backward: 6 N + 12 L D T.
+
+        The second term is attention over `context` positions without the saving of the causal mask, the convention of
+        PaLM's appendix B (Chowdhery et al., 2022), with heads x head_dim for D.
+        """
+        return 6 * self.matmul_parameters + 12 * self.depth * self.heads * self.head_dim * context
+
+
+def resolved_shape(config: ModelConfig, vocab_size: int, *, rotary: bool = True) -> Shape:
     """The shape that a config without `auto` describes (`kv_heads` alone may be auto: as many as heads).
 
+    `rotary` positions turn the channels of a head in pairs, so that their number must be even.
     Raises ConfigError for an `auto` left over or for heads that don't divide what they share.
     """
     for name in ("width", "depth", "heads", "ffn", "context", "tie_embeddings"):
@@ -34,9 +72,11 @@ def resolved_shape(config: ModelConfig, vocab_size: int) -> Shape:
             raise ConfigError(f"model.{name} is still auto", f"set model.{name} in lmcli.toml")
     width, heads = cast(int, config.width), cast(int, config.heads)
     kv_heads = heads if config.kv_heads == "auto" else config.kv_heads
-    if width % heads or (width // heads) % 2:
-        hint = f"take a width that is a multiple of {2 * heads}"
-        raise ConfigError(f"model.width {width} can't be cut into {heads} heads of an even size", hint)
+    unit = 2 * heads if rotary else heads
+    if width % unit:
+        size = "an even" if rotary else "equal"
+        hint = f"take a width that is a multiple of {unit}"
+        raise ConfigError(f"model.width {width} can't be cut into {heads} heads of {size} size", hint)
     if heads % kv_heads:
         hint = "take a number that divides model.heads"
         raise ConfigError(f"model.kv_heads {kv_heads} doesn't divide model.heads {heads}", hint)
@@ -52,30 +92,3 @@ def resolved_shape(config: ModelConfig, vocab_size: int) -> Shape:
         rope_theta=config.rope_theta,
         tie_embeddings=cast(bool, config.tie_embeddings),
     )
-
-
-def block_matmul_parameters(shape: Shape) -> int:
-    """Weights of one block that take part in matrix products: qkv, attention output, gate, up, down."""
-    attention = shape.width * shape.head_dim * (2 * shape.heads + 2 * shape.kv_heads)
-    return attention + 3 * shape.width * shape.ffn
-
-
-def matmul_parameters(shape: Shape) -> int:
-    """Weights that each token is multiplied with, the output layer included and the embedding look-up not."""
-    return shape.depth * block_matmul_parameters(shape) + shape.vocab_size * shape.width
-
-
-def parameters(shape: Shape) -> int:
-    """All trained numbers; a tied embedding counts once."""
-    norms = shape.depth * (2 * shape.width + 2 * shape.head_dim) + shape.width
-    embedding = 0 if shape.tie_embeddings else shape.vocab_size * shape.width
-    return matmul_parameters(shape) + norms + embedding
-
-
-def flops_per_token(shape: Shape, context: int) -> int:
-    """Floating point operations of one training token, forward and backward: 6 N + 12 L D T.
-
-    The second term is attention over `context` positions without the saving of the causal mask, the convention of
-    PaLM's appendix B (Chowdhery et al., 2022), with heads x head_dim for D.
-    """
-    return 6 * matmul_parameters(shape) + 12 * shape.depth * shape.heads * shape.head_dim * context

@@ -1,14 +1,8 @@
-"""What a model is trained for. An objective makes batches (pure functions of their rows and a random generator) and
-gives the loss of a batch as a sum of nats with the number of tokens that it is a sum over."""
+"""What a model is trained for. An objective makes batches (pure functions of their windows) and gives
+the loss of a batch as sums of nats, one for each of its terms. The registry holds their settings."""
 
 from __future__ import annotations
 
 from lmcli.registry import Registry
 
-OBJECTIVES = Registry(
-    "objective",
-    {
-        "causal": "lmcli.objectives.causal:Causal",
-        "supervised": "lmcli.objectives.supervised:Supervised",
-    },
-)
+OBJECTIVES = Registry("objective", {"causal": "lmcli.objectives.causal:Causal"})

@@ -2,33 +2,73 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 IGNORED = -100
 """The target of a position that has no loss; the value that PyTorch ignores by default."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Token ids (B, T) and, for each position, the token to predict there or IGNORED (B, T); both int64."""
+    """Token ids (B, T) and, for each position, the token to predict there or IGNORED (B, T); both int64.
+
+    What an objective has no use for is None.
+    """
 
     inputs: Tensor
     targets: Tensor
-    count: int
-    """How many positions have a target."""
+    counts: Mapping[str, int]
+    """Term of the loss -> how many targets it has here."""
+    tokens: int
+    """In which progress is counted."""
+    real: Tensor | None = None
+    """(B, T): False where a row is padding."""
+    types: Tensor | None = None
+    """(B, T): the segment that a token belongs to."""
+    labels: Tensor | None = None
+    """(B,): what to say about the whole row."""
+    originals: Tensor | None = None
+    """(B, T): the tokens before they were corrupted."""
+    seen: Tensor | None = None
+    """(B,): how many first positions are seen by all."""
+    source: Tensor | None = None
+    """(B, S): what an encoder reads."""
+    source_real: Tensor | None = None
+    """(B, S): False where a source is padding."""
+    part: str = ""
+    """Which objective of a mix this batch is for."""
 
     def to(self, device: str) -> Batch:
         """The same batch on another device; to a GPU it travels while that computes, from pages that stay put."""
         if device == "cpu":
             return self
         pinned = torch.device(device).type == "cuda"
-        inputs, targets = (x.pin_memory() if pinned else x for x in (self.inputs, self.targets))
-        return Batch(inputs.to(device, non_blocking=pinned), targets.to(device, non_blocking=pinned), self.count)
+        moved: dict[str, Any] = {
+            name: (x.pin_memory() if pinned else x).to(device, non_blocking=pinned) for name, x in self._tensors()
+        }
+        return replace(self, **moved)
+
+    def idle(self) -> Batch:
+        """Its first row without any target: computing it adds nothing to loss or gradient."""
+        first: dict[str, Any] = {name: x[:1] for name, x in self._tensors()}
+        first["targets"] = torch.full_like(first["targets"], IGNORED)
+        if self.labels is not None:
+            first["labels"] = torch.full_like(first["labels"], IGNORED)
+        if self.real is not None:
+            first["real"] = torch.zeros_like(first["real"])
+        return replace(self, **first, counts=dict.fromkeys(self.counts, 0), tokens=0)
+
+    def _tensors(self) -> Iterator[tuple[str, Tensor]]:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, Tensor):
+                yield item.name, value
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,32 +76,22 @@ class Sums:
     """Validation loss as sums, so that batches of any size add up exactly.
 
     `text_nats` leaves out the targets that stand for no text (the end token): bits per byte is
-    text_nats / ln 2 / bytes of text.
+    text_nats / ln 2 / bytes of text. It stays 0 where targets aren't the whole text.
     """
 
-    nats: float = 0.0
-    count: int = 0
+    nats: Mapping[str, float] = field(default_factory=dict)
+    """Term of the loss -> sum of nats."""
+    counts: Mapping[str, int] = field(default_factory=dict)
     text_nats: float = 0.0
 
     def __add__(self, other: Sums) -> Sums:
-        return Sums(self.nats + other.nats, self.count + other.count, self.text_nats + other.text_nats)
+        terms = {**self.nats, **other.nats}
+        nats = {term: self.nats.get(term, 0.0) + other.nats.get(term, 0.0) for term in terms}
+        counts = {term: self.counts.get(term, 0) + other.counts.get(term, 0) for term in terms}
+        return Sums(nats, counts, self.text_nats + other.text_nats)
 
 
-class Objective(Protocol):
-    """`needs` names the kind of model that it can train ("decoder")."""
-
-    needs: str
-
-    def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, int]:
-        """The loss as a sum of nats (float32, differentiable) and the number of targets in it."""
-        ...
-
-    def evaluate(self, model: nn.Module, batch: Batch) -> Sums:
-        """The same loss without gradients, with the share of text apart."""
-        ...
-
-
-def make_batch(inputs: np.ndarray, targets: np.ndarray) -> Batch:
-    """A batch over two int64 arrays (B, T), which it shares memory with where it can."""
+def make_batch(term: str, inputs: np.ndarray, targets: np.ndarray) -> Batch:
+    """A batch with one term over two int64 arrays (B, T), which it shares memory with where it can."""
     count = int(np.count_nonzero(targets != IGNORED))
-    return Batch(torch.from_numpy(inputs), torch.from_numpy(targets), count)
+    return Batch(inputs=torch.from_numpy(inputs), targets=torch.from_numpy(targets), counts={term: count}, tokens=count)

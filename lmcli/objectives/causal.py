@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING, Annotated
 
-from lmcli.objectives.batch import Batch, make_batch
-from lmcli.objectives.next_token import NextToken
+from annotated_types import Gt
+
+from lmcli.config import section
+
+if TYPE_CHECKING:
+    from lmcli.objectives.next_token import RunningText
+    from lmcli.objectives.setup import Setup
 
 
-class Causal(NextToken):
-    """Next-token loss over windows of a stream."""
+@section
+class Causal:
+    weight: Annotated[float, "share in a mix of objectives", Gt(0)] = 1.0
 
-    def batch(self, windows: np.ndarray, rng: np.random.Generator | None = None) -> Batch:
-        """Windows (B, T+1) as inputs and targets (B, T) that lie one token later; nothing is random."""
-        windows = windows.astype(np.int64, copy=False)
-        return make_batch(windows[:, :-1], windows[:, 1:])
+    def build(self, setup: Setup) -> RunningText:
+        from lmcli.objectives.next_token import RunningText
+
+        return RunningText(setup.end_id, setup.label_smoothing)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmcli.errors import InputError
+from lmcli.models.model import Kind
 from lmcli.objectives.batch import IGNORED, Batch, make_batch
 from lmcli.objectives.next_token import NextToken
 
@@ -77,7 +78,10 @@ def fit(rows: Iterable[tuple[Ids, Ids]], context: int, end_id: int) -> tuple[lis
 class Supervised(NextToken):
     """Next-token loss on completions and their end token only."""
 
-    def batch(self, examples: Sequence[Example], rng: np.random.Generator | None = None) -> Batch:
+    needs: tuple[Kind, ...] = ("decoder",)
+    term = "supervised"
+
+    def batch(self, examples: Sequence[Example]) -> Batch:
         """Examples side by side, padded on the right up to the longest.
 
         Attention looks only to the left, so what follows the end moves nothing.
@@ -89,4 +93,4 @@ class Supervised(NextToken):
             length = len(example.tokens) - 1
             inputs[row, :length] = example.tokens[:-1]
             targets[row, example.trained_from - 1 : length] = example.tokens[example.trained_from :]
-        return make_batch(inputs, targets)
+        return make_batch(self.term, inputs, targets)

@@ -35,7 +35,7 @@ def assemble(request: Request) -> Stage:
         from lmcli.generation.prompts import read_prompts
         from lmcli.generation.writing import write
         from lmcli.models.device import resolve_compute, use_threads
-        from lmcli.models.directory import load_model
+        from lmcli.models.directory import load_decoder
         from lmcli.tokens.tokenizer import Tokenizer
 
         directory = model.directory(work, "model")
@@ -44,7 +44,7 @@ def assemble(request: Request) -> Stage:
         compute = resolve_compute(config)
         use_threads(compute)
         tokenizer = Tokenizer.load(directory)
-        samples = write(load_model(directory, compute.device), tokenizer, prompts, config, seed)
+        samples = write(load_decoder(directory, compute.device), tokenizer, prompts, config, seed)
         with durable.create(work.out / "samples.jsonl") as file:
             for sample in samples:
                 file.write((json.dumps(asdict(sample), ensure_ascii=False) + "\n").encode())

@@ -25,7 +25,7 @@ def assemble(request: Request) -> Stage:
     path = request.project.root / config.add_tokens
 
     def build(work: Work) -> Made:
-        from lmcli.models.directory import load_model, save_model
+        from lmcli.models.directory import load_decoder, save_model
         from lmcli.models.growing import grow_model
         from lmcli.tokens import growing
         from lmcli.tokens.adopting import adopt
@@ -39,7 +39,7 @@ def assemble(request: Request) -> Stage:
             raise InputError(f"every token in {config.add_tokens} is in the vocabulary already", "name others")
         if note := growing.remark(grown):
             work.progress.say(note)
-        model = grow_model(load_model(directory), tokenizer.vocab_size, list(grown.spelled.values()))
+        model = grow_model(load_decoder(directory), tokenizer.vocab_size, list(grown.spelled.values()))
         adopt(directory, base.name, TokenizerConfig(), work.out, work.progress, complete=False)
         growing.write_grown(grown, work.out)
         save_model(model, work.out, work.out, card=_card(work, base.label(work, "base"), list(grown.spelled)))

@@ -62,5 +62,5 @@ def _figures(outcome: Outcome) -> list[str]:
     best = outcome.best
     return [
         f"{trained}; these are the weights of step {outcome.best_step:,}, the best on validation: {best.loss:.4f} nats "
-        f"per token, {best.bits_per_byte:.4f} bits per byte."
+        f"per target{'' if best.bits_per_byte is None else f', {best.bits_per_byte:.4f} bits per byte'}."
     ]

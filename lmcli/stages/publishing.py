@@ -66,7 +66,7 @@ def _row(work: Work, step: int, figures: Any) -> dict[str, Any]:
     except OSError:
         pass  # the log is no part of the result: a run goes on without it when it can't be written
     if figures is not None:
-        found |= {"val_loss": figures.loss, "val_bpb": figures.bits_per_byte}
+        found |= figures.row()
     return found
 
 
@@ -87,7 +87,7 @@ def plan_lines(report: Mapping[str, Any], plan: Mapping[str, Any]) -> list[str]:
     best = report["best"]
     if "val_loss" in best:
         lines.append(
-            f"best at step {best['step']:,}: validation {best['val_loss']:.4f} nats per token, "
-            f"{best['val_bpb']:.4f} bits per byte"
+            f"best at step {best['step']:,}: validation {best['val_loss']:.4f} nats per target"
+            + (f", {best['val_bpb']:.4f} bits per byte" if "val_bpb" in best else "")
         )
     return lines

@@ -41,10 +41,10 @@ class Result:
 
     @property
     def score(self) -> tuple[float, float]:
-        """Bits per byte of validation, then its loss: the smaller the better."""
-        if self.loss is None or self.bits_per_byte is None:
+        """Bits per byte of validation where there are any, then its loss: the smaller the better."""
+        if self.loss is None:
             return (float("inf"), float("inf"))
-        return (self.bits_per_byte, self.loss)
+        return (self.loss if self.bits_per_byte is None else self.bits_per_byte, self.loss)
 
 
 @dataclass(kw_only=True)

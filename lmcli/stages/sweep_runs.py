@@ -56,9 +56,10 @@ def _round(project: Project, sweep: Sweep, number: int, current: Round, progress
 
 def told(result: Result) -> str:
     """A result in a few words."""
-    if result.bits_per_byte is None:
+    if result.loss is None:
         return "diverged"
-    return f"{result.bits_per_byte:.4f} bits per byte after {result.steps} steps, {result.seconds:.0f} s"
+    figure = f"loss {result.loss:.4f}" if result.bits_per_byte is None else f"{result.bits_per_byte:.4f} bits per byte"
+    return f"{figure} after {result.steps} steps, {result.seconds:.0f} s"
 
 
 def _result(project: Project, sweep: Sweep, trial: Trial, number: int, progress: Progress) -> Result:

@@ -90,7 +90,8 @@ def _trained(
     )
     watch = samples.probes(train, run, work.inputs["tokenizer"], progress)
     world = world_of(train.strategy)
-    return pretrain(tokens, model, train, run, work.key, progress, work.started, watch, origin, world)
+    tokenizer = work.inputs["tokenizer"]
+    return pretrain(tokens, model, train, run, work.key, progress, work.started, watch, origin, world, tokenizer)
 
 
 def run_key(stage: Stage, records: Mapping[str, InputRecord]) -> str:

@@ -6,14 +6,12 @@ import functools
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from lmcli.errors import InputError
 from lmcli.tokens.shards import TokenStream
+from lmcli.tokens.window_batch import Ids, WindowBatch
 
 IGNORED = -100
-
-Ids = npt.NDArray[np.int64]
 
 
 class Windows:
@@ -36,9 +34,14 @@ class Windows:
 
     def __call__(self, step: int) -> Ids:
         """(batch, context + 1) for step 0, 1, ...; a batch may reach into the next epoch."""
-        first = step * self.batch
-        starts = [self._start(sample) for sample in range(first, first + self.batch)]
-        return np.stack([self._stream.take(start, self.context + 1) for start in starts])
+        return self.at(step).ids
+
+    def at(self, step: int) -> WindowBatch:
+        """The same with where it comes from."""
+        numbers = np.arange(step * self.batch, (step + 1) * self.batch)
+        starts = np.array([self._start(int(number)) for number in numbers])
+        ids = np.stack([self._stream.take(int(start), self.context + 1) for start in starts])
+        return WindowBatch(ids, starts, numbers, self.seed, self._stream)
 
     def epoch(self, step: int) -> float:
         """How many times the stream was gone through before `step`."""

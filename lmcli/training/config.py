@@ -9,6 +9,7 @@ from annotated_types import Ge, Gt, Lt, Predicate
 from lmcli.config import Flag, Owned, OwnedList, Unkeyed, section
 from lmcli.corpus.config import ReadingConfig
 from lmcli.models.config import ComputeConfig
+from lmcli.objectives import OBJECTIVES
 from lmcli.training.health import is_policy
 from lmcli.training.length import is_extension, is_length
 from lmcli.training.optimizers import OPTIMIZERS
@@ -84,6 +85,13 @@ class TrainConfig(ComputeConfig):
 
 @section
 class PretrainConfig(TrainConfig):
+    objective: Annotated[
+        tuple[Any, ...],
+        "what to train for; several share the windows by their weights. None is what the family is for: causal for "
+        "decoders, masked for encoders, replaced for electra, denoise for encoder-decoders",
+        OwnedList(OBJECTIVES),
+        Flag(),
+    ] = ()
     extend: Annotated[
         str,
         'go on from before the cooldown to a later end: "2x", "+2000 steps", "+5m", or the whole: "10m"',

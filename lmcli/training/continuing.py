@@ -7,10 +7,9 @@ from pathlib import Path
 
 from lmcli.errors import ArtifactError, ConfigError
 from lmcli.models.config import ModelConfig
-from lmcli.models.decoder import Decoder
 from lmcli.models.directory import load_model, read_shape
 from lmcli.models.families import FAMILIES
-from lmcli.models.shape import parameters
+from lmcli.models.model import Model
 from lmcli.tokens.tokenizer import Tokenizer
 
 
@@ -21,7 +20,7 @@ class Base:
         self.directory = directory
         family, self.shape = read_shape(directory)
         self.family = next(name for name in FAMILIES if FAMILIES.load(name) is family)
-        self.parameters = parameters(self.shape)
+        self.parameters = self.shape.parameters
 
     def dials(self, asked: ModelConfig) -> ModelConfig:
         """The model's own shape as settings, with the dropout that is asked for.
@@ -41,7 +40,7 @@ class Base:
             raise ConfigError(f"{self.directory} has another shape: {'; '.join(sorted(wrong))}", hint)
         return dataclasses.replace(asked, **own)
 
-    def model(self, dropout: float) -> Decoder:
+    def model(self, dropout: float) -> Model:
         """A copy with its weights, ready to be trained."""
         return load_model(self.directory, dropout=dropout).train()
 

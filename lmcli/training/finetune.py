@@ -16,7 +16,8 @@ from lmcli.models.config import ModelConfig
 from lmcli.models.decoder import Decoder
 from lmcli.models.device import Compute
 from lmcli.models.families import FAMILIES
-from lmcli.objectives.batch import Batch, Objective
+from lmcli.objectives.batch import Batch
+from lmcli.objectives.objective import Objective
 from lmcli.objectives.supervised import Example, Fitting, Supervised, fit
 from lmcli.progress import Progress
 from lmcli.tokens.tokenizer import Tokenizer
@@ -108,8 +109,10 @@ class _Bench:
         self._config, self.compute, self._model = config, compute, model.to(compute.device)
         self._world = world
         self._objective = Supervised(tokenizer.end_id, config.label_smoothing)
-        if model.kind != self._objective.needs:
-            raise ConfigError(f"fine-tuning needs a {self._objective.needs}, and the base is a {model.kind}")
+        if model.kind not in self._objective.needs:
+            raise ConfigError(
+                f"fine-tuning needs a {' or '.join(self._objective.needs)}, and the base is a {model.kind}"
+            )
         sides: tuple[list[tuple[list[int], list[int]]], ...] = ([], [])
         for row in rows:
             ids = (tokenizer.encode(row.prompt), tokenizer.encode(row.completion))

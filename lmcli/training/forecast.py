@@ -10,8 +10,7 @@ from typing import Any
 
 from lmcli.models.config import ModelConfig
 from lmcli.models.device import Compute
-from lmcli.models.families import FAMILIES
-from lmcli.models.shape import flops_per_token, matmul_parameters
+from lmcli.models.families import family_of
 from lmcli.progress import Silent
 from lmcli.training.config import TrainConfig
 from lmcli.training.expectation import Band, Text, expected
@@ -72,9 +71,9 @@ def forecast(
     recorder = _Recorder(measure)
     plan = plan_pretraining(corpus, model, config, compute, elapsed, recorder, Silent())
     speed = recorder.speed_of(plan)
-    shape = FAMILIES.load(plan.model.family).shape_of(plan.model, plan.vocab_size)
+    shape = family_of(plan.model).shape_of(plan.model, plan.vocab_size)
     tokens = plan.pace.steps * plan.batching.tokens
-    each = flops_per_token(shape, shape.context)
+    each = shape.flops_per_token(shape.context)
     return Forecast(
         plan=plan,
         reasons=reasons(plan, corpus, model, config),
@@ -84,7 +83,7 @@ def forecast(
         flops_per_second=each / speed.train,
         tokens_per_second=1 / speed.train,
         seconds=round(elapsed() + _seconds(plan, speed, corpus), 1),
-        expected=expected(matmul_parameters(shape), tokens, text),
+        expected=expected(shape.matmul_parameters, tokens, text),
     )
 
 

@@ -6,7 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 
 from lmcli.models.config import ModelConfig
-from lmcli.models.shape import Shape, flops_per_token, matmul_parameters, resolved_shape
+from lmcli.models.families import family_of
+from lmcli.models.shape import Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def dials(model: ModelConfig, rung: Rung, context: int, dropout: float, tie: boo
         depth=rung.depth if model.depth == "auto" else model.depth,
         heads=heads,
         kv_heads=heads if model.kv_heads == "auto" else model.kv_heads,
-        ffn=ffn_for(width) if model.ffn == "auto" else model.ffn,
+        ffn=ffn_for(width, family_of(model).shape_type.ffn_ratio) if model.ffn == "auto" else model.ffn,
         context=context if model.context == "auto" else model.context,
         dropout=dropout if model.dropout == "auto" else model.dropout,
         tie_embeddings=tie if model.tie_embeddings == "auto" else model.tie_embeddings,
@@ -68,9 +69,9 @@ def heads_for(width: int) -> int:
     return next((heads for heads in range(max(1, width // 64), 0, -1) if width % (2 * heads) == 0), 1)
 
 
-def ffn_for(width: int) -> int:
-    """8/3 of the width, in multiples of 64: as many weights as a plain layer of 4 widths has."""
-    return max(64, round(width * 8 / 3 / 64) * 64)
+def ffn_for(width: int, ratio: float = 8 / 3) -> int:
+    """`ratio` times the width, in multiples of 64: with a gate 8/3, which gives as many weights as 4 without one."""
+    return max(64, round(width * ratio / 64) * 64)
 
 
 def tied(train_tokens: int, vocab_size: int) -> bool:
@@ -80,14 +81,15 @@ def tied(train_tokens: int, vocab_size: int) -> bool:
 
 def effort(shape: Shape, context: int) -> float:
     """What a training token costs, up to a factor of the machine."""
-    return flops_per_token(shape, context) * (1 + OVERHEAD / shape.width)
+    return shape.flops_per_token(context) * (1 + OVERHEAD / shape.width)
 
 
 def choices(model: ModelConfig, vocab_size: int, context: int, tie: bool) -> dict[Rung, Shape]:
     """The ladder as far as `model` leaves it open, smallest first."""
+    family = family_of(model)
     found: dict[Rung, Shape] = {}
     for rung in LADDER:
-        shape = resolved_shape(dials(model, rung, context, 0.0, tie), vocab_size)
+        shape = family.shape_of(dials(model, rung, context, 0.0, tie), vocab_size)
         if shape not in found.values():
             found[rung] = shape
     return found
@@ -101,7 +103,7 @@ def largest(shapes: dict[Rung, Shape], tokens_seen: dict[Rung, float], unique_to
     fitting = [
         rung
         for rung, shape in shapes.items()
-        if tokens_seen[rung] >= TOKENS_PER_WEIGHT * matmul_parameters(shape)
-        and matmul_parameters(shape) <= WEIGHTS_PER_TOKEN * unique_tokens
+        if tokens_seen[rung] >= TOKENS_PER_WEIGHT * shape.matmul_parameters
+        and shape.matmul_parameters <= WEIGHTS_PER_TOKEN * unique_tokens
     ]
     return fitting[-1] if fitting else next(iter(shapes))

@@ -79,6 +79,11 @@ def train(run: Run, parts: Ingredients, progress: Progress, clock: Clock) -> Sta
         return _Loop(run, parts, progress, clock, interrupts).run()
 
 
+def _by_term(terms: Mapping[str, float]) -> dict[str, float]:
+    """The means of a loss with several terms, as metrics.jsonl has them."""
+    return {f"loss_{term}": mean for term, mean in terms.items()} if len(terms) > 1 else {}
+
+
 @contextlib.contextmanager
 def _no_collection() -> Iterator[None]:
     """Without the cyclic garbage collector, whose pauses a step can't afford; tensors are freed by their counts."""
@@ -171,12 +176,13 @@ class _Loop:
         seconds = self._clock.elapsed() - started
         row: dict[str, Any] = {
             "step": number,
-            "tokens": self._state.tokens + result.count,
+            "tokens": self._state.tokens + result.tokens,
             "elapsed": round(self._clock.elapsed(), 3),
             "loss": result.loss,
+            **_by_term(result.terms),
             "lr": self._parts.peak_lr * scale,
             "grad_norm": result.grad_norm,
-            "tokens_per_second": round(result.count / max(seconds, 1e-9), 1),
+            "tokens_per_second": round(result.tokens / max(seconds, 1e-9), 1),
         }
         if not result.finite:
             row = self._left_out(row)
@@ -214,7 +220,7 @@ class _Loop:
         if self._parts.validate and (final or step % self._pace.eval_every == 0):
             with best_view(self._optimizer):
                 figures = self._parts.validate(self._model, self._interrupts.check)
-            row |= {"val_loss": figures.loss, "val_bpb": figures.bits_per_byte}
+            row |= figures.row()
             if not math.isfinite(figures.loss):
                 raise self._diverged(row)
             state = self._judge(state, figures)
@@ -283,7 +289,7 @@ class _Loop:
                 self._parts.on_row(row)
             if self._run.metrics.failure is not None and not had_failed:
                 self._progress.warn(f"metrics.jsonl lacks rows: {self._run.metrics.failure}; training goes on")
-        validated = f", validation {state.last.bits_per_byte:.3f} bits/byte" if state.last else ""
+        validated = f", validation {state.last}" if state.last else ""
         loss = f"loss {row['loss']:.3f}" if "loss" in row else "no step taken"
         task.describe(f"{row['tokens_per_second']:,.0f} tokens/s, {loss}{validated}")
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import torch
 
 from lmcli.models.config import ModelConfig
-from lmcli.models.decoder import Decoder
 from lmcli.models.device import Compute
-from lmcli.models.families import FAMILIES
-from lmcli.models.shape import flops_per_token
+from lmcli.models.families import family_of
 from lmcli.objectives.batch import Batch
-from lmcli.objectives.causal import Causal
+from lmcli.objectives.next_token import RunningText
 from lmcli.training.config import TrainConfig
 from lmcli.training.layout import Layout
 from lmcli.training.planner import Measure
@@ -28,8 +26,8 @@ def assumed(flops: float, vocab_size: int) -> Measure:
     """A machine that does `flops` floating point operations a second in training, whatever the shape."""
 
     def cost(model: ModelConfig, layout: Layout, seconds: float) -> Speed:
-        shape = FAMILIES.load(model.family).shape_of(model, vocab_size)
-        train = flops_per_token(shape, layout.context) / flops
+        shape = family_of(model).shape_of(model, vocab_size)
+        train = shape.flops_per_token(layout.context) / flops
         return Speed(train, FORWARD_SHARE * train)
 
     return cost
@@ -41,10 +39,10 @@ def on_random_tokens(vocab_size: int, config: TrainConfig, compute: Compute) -> 
     def cost(model: ModelConfig, layout: Layout, seconds: float) -> Speed:
         assert model.dropout != "auto"
         demand(model, vocab_size, layout.rows, layout.micro_rows, config, compute).check()
-        family: type[Decoder] = FAMILIES.load(model.family)
+        family = family_of(model)
         shape = family.shape_of(model, vocab_size)
         decoder = family(shape, model.dropout).initialise(config.seed).to(compute.device)
-        objective = Causal(0)
+        objective = RunningText(0)
         batches = random_batches(layout, vocab_size, config.seed)
         stepper = Stepper.of(decoder, objective, config, compute)
         return measure(stepper, objective, batches, min(seconds, MOST_SECONDS))
@@ -56,5 +54,4 @@ def random_batches(layout: Layout, vocab_size: int, seed: int) -> list[Batch]:
     """One step of tokens that mean nothing."""
     generator = torch.Generator().manual_seed(seed)
     windows = torch.randint(vocab_size, (layout.rows, layout.context + 1), generator=generator)
-    parts = torch.split(windows, layout.micro_rows)
-    return [Batch(part[:, :-1], part[:, 1:], part[:, 1:].numel()) for part in parts]
+    return [RunningText(0).batch(part.numpy()) for part in torch.split(windows, layout.micro_rows)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lmcli.models.shape import Shape, block_matmul_parameters, matmul_parameters, parameters
+from lmcli.models.shape import Shape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,10 +109,10 @@ def estimated(
     """
     factors = FACTORS[dtype]
     rule = OPTIMIZERS.get(optimizer, ANY_OPTIMIZER)
-    numbers, matrices = parameters(shape), shape.depth * block_matmul_parameters(shape)
+    numbers, matrices = shape.parameters, shape.depth * shape.block_matmul_parameters
     tokens = micro_rows * shape.context
     return Memory(
-        weights=round(4 * numbers + factors.working * matmul_parameters(shape)),
+        weights=round(4 * numbers + factors.working * shape.matmul_parameters),
         optimizer=round(rule.matrix * matrices + rule.other * (numbers - matrices)) + (4 * numbers if averaged else 0),
         kept=4 * numbers if keeps_best else 0,
         gradients=round(factors.gradient * numbers),

@@ -9,8 +9,8 @@ import torch
 
 from lmcli.models.allocator import keep_freed_memory
 from lmcli.models.config import ComputeConfig
-from lmcli.models.decoder import Decoder
 from lmcli.models.device import Compute, resolve_compute, use_threads
+from lmcli.models.model import Model
 from lmcli.training.checkpoints import fill
 from lmcli.training.config import TrainConfig
 from lmcli.training.plan import Extension, Plan
@@ -26,7 +26,7 @@ CHECKPOINT_BYTES = 12
 class Outcome:
     """`model` has the weights of `best_step`, in eval mode; `best` and `last` are None without a validation side."""
 
-    model: Decoder
+    model: Model
     plan: Plan
     steps: int
     tokens: int
@@ -41,7 +41,7 @@ class Outcome:
     """The latest one, when the run was made longer."""
 
 
-def outcome_of(run: Run, model: Decoder, state: State, world: World = SOLO) -> Outcome:
+def outcome_of(run: Run, model: Model, state: State, world: World = SOLO) -> Outcome:
     """The outcome of a run that is over; ArtifactError when its best weights are damaged.
 
     Rank 0 alone has these weights: it reads them from the checkpoint, where those of a sharded model are whole again.

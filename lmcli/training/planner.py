@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from lmcli.errors import InputError
 from lmcli.models.config import ModelConfig
 from lmcli.models.device import Compute
-from lmcli.models.shape import parameters
 from lmcli.progress import Progress
 from lmcli.training import ladder, pacing
 from lmcli.training.config import TrainConfig
@@ -118,7 +117,7 @@ class _Planner:
         layout = self._layout(self._seen((seconds - elapsed()) / speed.train))
         most = max(1, round(MOST_EPOCHS * self._corpus.train_tokens / layout.tokens))
         validation_tokens = self._corpus.validation_tokens
-        budget = pacing.budget_of(seconds, speed, validation_tokens, parameters(self._shapes[rung]), most)
+        budget = pacing.budget_of(seconds, speed, validation_tokens, self._shapes[rung].parameters, most)
         pace = pacing.timed_pace(budget, elapsed(), speed, layout.tokens, validation_tokens, self._train)
         return self._plan(rung, layout, pace, budget)
 
@@ -146,7 +145,7 @@ class _Planner:
         return Plan(
             model=self._dials(rung, epochs),
             vocab_size=self._corpus.vocab_size,
-            parameters=parameters(self._shapes[rung]),
+            parameters=self._shapes[rung].parameters,
             batching=Batching(layout.rows, layout.micro_rows, layout.tokens),
             pace=pace,
             epochs=round(epochs, 3),

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from lmcli.errors import ConfigError
 from lmcli.models.config import ModelConfig
-from lmcli.models.decoder import Decoder
 from lmcli.models.device import Compute
-from lmcli.models.families import FAMILIES
-from lmcli.objectives.batch import Batch, make_batch
-from lmcli.objectives.causal import Causal
+from lmcli.models.families import family_of
+from lmcli.models.model import Model
+from lmcli.objectives.building import objective_for
+from lmcli.objectives.setup import Setup
 from lmcli.progress import Progress
 from lmcli.tokens.shards import TokenStream
-from lmcli.tokens.windows import Windows, evaluation_windows
+from lmcli.tokens.windows import Windows
 from lmcli.training import extension, pacing
 from lmcli.training.checkpoints import check_space
 from lmcli.training.clock import Clock
-from lmcli.training.config import TrainConfig
+from lmcli.training.config import PretrainConfig
 from lmcli.training.continuing import Base
 from lmcli.training.health import skips_allowed
 from lmcli.training.layout import Layout
@@ -46,7 +45,7 @@ VALIDATION_TOKENS = 8192
 def pretrain(
     tokens: Path,
     model: ModelConfig,
-    config: TrainConfig,
+    config: PretrainConfig,
     directory: Path,
     key: str,
     progress: Progress,
@@ -54,11 +53,13 @@ def pretrain(
     probes: Sequence[Probe] = (),
     origin: Origin = Origin(),  # noqa: B008 - frozen
     world: World = SOLO,
+    tokenizer: Path | None = None,
 ) -> Outcome:
     """Train on the encoded corpus `tokens` in the run directory `directory`, or go on with what is there for `key`.
 
     `started` is the instant (`time.monotonic()`) at which the command began; a time budget counts from it. All
     processes of a `world` call this alike; rank 0 has the outcome.
+    `tokenizer` is the directory of the one that made the tokens, which some objectives ask.
     `key` doesn't depend on `origin.extend`: an extension goes on in the directory of the run that it extends.
     Raises InputError for a corpus that is too small, MachineError for too little memory, DivergedError, Stopped, and
     ArtifactError for damaged files.
@@ -67,7 +68,7 @@ def pretrain(
     settle = partial(extension.settle, asked=origin.extend, schedule=config.schedule, of=origin.model)
     run = open_run(directory, key, world, origin.made_from, settle)
     run.tell(progress)
-    bench = _Bench(tokens, model, config, compute_of(config, run.plan, world), origin.base, world)
+    bench = _Bench(tokens, model, config, compute_of(config, run.plan, world), origin.base, world, tokenizer)
     if run.plan is None:
         plan = bench.plan(world.clock(clock.elapsed), progress)
         check_space(directory, plan.parameters * bytes_per_weight(config))
@@ -96,20 +97,20 @@ class _Bench:
         self,
         tokens: Path,
         model: ModelConfig,
-        config: TrainConfig,
+        config: PretrainConfig,
         compute: Compute,
         base: Path | None,
         world: World = SOLO,
+        tokenizer: Path | None = None,
     ) -> None:
         self._config, self.compute, self._world = config, compute, world
         self._base = Base(base) if base else None
         self._dials = self._base.dials(model) if self._base else model
         self._train = TokenStream.open(tokens, "train")
         self._validation = TokenStream.open(tokens, "validation")
-        self._objective = Causal(self._train.end_id, config.label_smoothing)
-        self._family: type[Decoder] = FAMILIES.load(self._dials.family)
-        if self._family.kind != self._objective.needs:
-            raise ConfigError(f"pretraining needs a {self._objective.needs}, and {self._dials.family} is none")
+        self._family = family_of(self._dials)
+        setup = Setup(self._train.end_id, config.label_smoothing, tokenizer)
+        self._objective = objective_for(self._family, self._dials.family, config.objective, setup)
 
     @property
     def corpus(self) -> Corpus:
@@ -137,7 +138,7 @@ class _Bench:
         """The memory that training takes."""
         return demand(model, self._train.vocab_size, rows, micro_rows, self._config, self.compute)
 
-    def ingredients(self, plan: Plan, probes: Sequence[Probe]) -> tuple[Decoder, Ingredients]:
+    def ingredients(self, plan: Plan, probes: Sequence[Probe]) -> tuple[Model, Ingredients]:
         """A fresh model and all that the loop needs to train it."""
         model = self._model(plan.model)
         objective = self._world.prepare(model, self._objective)
@@ -145,13 +146,10 @@ class _Bench:
         rows = max(1, VALIDATION_TOKENS // context)
         config = self._config
 
-        def validation_batches() -> Iterator[Batch]:
-            return (make_batch(*arrays) for arrays in evaluation_windows(self._validation, context, rows))
-
         validation = Validation(
-            validation_batches,
+            partial(self._objective.validation, self._validation, context, rows),
             objective,
-            self._validation.text_bytes,
+            self._validation.text_bytes if self._objective.covers_text else None,
             device=self.compute.device,
             autocast=self.compute.autocast,
             world=self._world,
@@ -173,7 +171,7 @@ class _Bench:
             cooldown_start=extension.cooldown_start(config.schedule),
         )
 
-    def _model(self, dials: ModelConfig) -> Decoder:
+    def _model(self, dials: ModelConfig) -> Model:
         assert dials.dropout != "auto"
         if self._base:
             return self._base.model(dials.dropout).to(self.compute.device)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lmcli.models.config import ModelConfig
-from lmcli.models.shape import Shape, flops_per_token, matmul_parameters, resolved_shape
+from lmcli.models.families import family_of
+from lmcli.models.shape import Shape
 from lmcli.training import ladder, layout
 from lmcli.training.config import TrainConfig
 from lmcli.training.length import parse_length
@@ -39,18 +40,18 @@ def reasons(plan: Plan, corpus: Corpus, model: ModelConfig, train: TrainConfig) 
 
 
 def _shape(plan: Plan, corpus: Corpus, model: ModelConfig) -> Reason:
-    shape = resolved_shape(plan.model, plan.vocab_size)
+    shape = family_of(plan.model).shape_of(plan.model, plan.vocab_size)
     choice = f"{shape.depth} blocks of width {shape.width}"
     if model.width != "auto" and model.depth != "auto":
         return Reason("shape", choice, "as set")
     seen = plan.pace.steps * plan.batching.tokens
-    weights = matmul_parameters(shape)
+    weights = shape.matmul_parameters
     here = f"{seen / weights:.2g} tokens for each of its {weights / 1e6:.2g} M weights in matrix products"
     shapes = list(ladder.choices(model, plan.vocab_size, shape.context, shape.tie_embeddings).values())
     if seen < ladder.TOKENS_PER_WEIGHT * weights and shape == shapes[0]:
         return Reason("shape", choice, f"the smallest in the list; it sees {here}, fewer than any should")
     rule = f"the largest that was to see {ladder.TOKENS_PER_WEIGHT:g} tokens or more for each weight; it sees {here}"
-    larger = [other for other in shapes if matmul_parameters(other) > weights]
+    larger = [other for other in shapes if other.matmul_parameters > weights]
     return Reason("shape", choice, rule + _next(plan, corpus, shape, larger))
 
 
@@ -59,13 +60,13 @@ def _next(plan: Plan, corpus: Corpus, shape: Shape, larger: list[Shape]) -> str:
     if not larger:
         return "; there is no larger one in the list"
     other = larger[0]
-    weights, name = matmul_parameters(other), f"{other.depth} x {other.width}"
+    weights, name = other.matmul_parameters, f"{other.depth} x {other.width}"
     most = ladder.WEIGHTS_PER_TOKEN * corpus.train_tokens
     if weights > most:
         return f"; {name} has more than {ladder.WEIGHTS_PER_TOKEN:g} weights for each token of the corpus"
     seen = plan.pace.steps * plan.batching.tokens
     if plan.budget:  # in the same time a larger shape sees fewer
-        seen = round(seen * flops_per_token(shape, shape.context) / flops_per_token(other, shape.context))
+        seen = round(seen * shape.flops_per_token(shape.context) / other.flops_per_token(shape.context))
     return f"; {name} would see about {seen / weights:.2g}"
 
 

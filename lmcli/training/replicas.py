@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from lmcli.objectives.batch import IGNORED, Batch
+from lmcli.objectives.batch import Batch
 from lmcli.training.world import World
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ class Replicas(World):
         source = iter(batches)
         first = 0
         while group := list(islice(source, self.size)):
-            yield first + self.rank, group[self.rank] if self.rank < len(group) else _idle(group[0])
+            yield first + self.rank, group[self.rank] if self.rank < len(group) else group[0].idle()
             first += self.size
 
     def sum(self, *values: float) -> tuple[float, ...]:
@@ -84,11 +84,6 @@ class Replicas(World):
         rows = [torch.empty_like(row) for _ in range(self.size)]
         dist.all_gather(rows, row)
         return rows
-
-
-def _idle(like: Batch) -> Batch:
-    """A batch without any target: computing it adds nothing to loss or gradient."""
-    return Batch(like.inputs[:1], torch.full_like(like.targets[:1], IGNORED), 0)
 
 
 def _buckets(gradients: Sequence[Tensor]) -> Iterator[list[Tensor]]:

@@ -6,15 +6,17 @@ replicas.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
 
-from lmcli.objectives.batch import Batch, Objective, Sums
+from lmcli.models.model import Model
+from lmcli.objectives.batch import Batch, Sums
+from lmcli.objectives.objective import Objective
 from lmcli.training.replicas import Replicas
 
 
@@ -27,15 +29,14 @@ class Shards(Replicas):
         device = next(model.parameters()).device
         mesh = init_device_mesh(device.type, (self.size,))
         whole = _Whole(model, objective)
-        blocks: Any = model.blocks
-        for block in blocks:
+        for block in _blocks(model):
             fully_shard(block, mesh=mesh)
         fully_shard(whole, mesh=mesh, reshard_after_forward=True)
         for module in whole.modules():
             if isinstance(module, FSDPModule):  # sums, where the default is the mean over the processes
                 module.set_force_sum_reduction_for_comms(True)
                 module.set_gradient_divide_factor(1.0)
-        return _ShardedObjective(whole, objective.needs)
+        return _ShardedObjective(whole, objective)
 
     def reduce(self, parameters: Sequence[nn.Parameter]) -> None:
         """Done already, in the backward pass."""
@@ -45,6 +46,11 @@ class Shards(Replicas):
 
     def copy(self, targets: Mapping[str, Tensor]) -> None:
         raise NotImplementedError("each process reads its own shards")
+
+
+def _blocks(model: nn.Module) -> Iterator[nn.Module]:
+    own = cast(Model, model)
+    return (block for part in (own, *own.companions().values()) for stack in part.stacks for block in stack)
 
 
 class _Whole(nn.Module):
@@ -58,20 +64,20 @@ class _Whole(nn.Module):
     def forward(self, batch: Batch, evaluating: bool) -> Any:
         if evaluating:
             return self._objective.evaluate(self.model, batch)
-        return self._objective.loss(self.model, batch)[0]
+        return dict(self._objective.losses(self.model, batch))
 
 
 class _ShardedObjective:
     """The objective over a model that was cut up; it must be that model that the caller hands in."""
 
-    def __init__(self, whole: _Whole, needs: str) -> None:
+    def __init__(self, whole: _Whole, objective: Objective) -> None:
         self._whole = whole
-        self.needs = needs
+        self.needs, self.weights = objective.needs, objective.weights
 
-    def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, int]:
+    def losses(self, model: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
         assert model is self._whole.model
-        nats: Tensor = self._whole(batch, False)
-        return nats, batch.count
+        losses: dict[str, Tensor] = self._whole(batch, False)
+        return losses
 
     def evaluate(self, model: nn.Module, batch: Batch) -> Sums:
         assert model is self._whole.model

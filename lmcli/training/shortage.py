@@ -15,7 +15,7 @@ from lmcli.errors import MachineError
 from lmcli.models.config import ModelConfig
 from lmcli.models.device import Compute
 from lmcli.models.directory import free_memory
-from lmcli.models.families import FAMILIES
+from lmcli.models.families import family_of
 from lmcli.models.shape import Shape
 from lmcli.training import ladder, memory
 from lmcli.training.config import TrainConfig
@@ -102,7 +102,7 @@ class Demand:
                 heads=ladder.heads_for(rung.width),
                 kv_heads=ladder.heads_for(rung.width),
                 head_dim=rung.width // ladder.heads_for(rung.width),
-                ffn=ladder.ffn_for(rung.width),
+                ffn=ladder.ffn_for(rung.width, self.shape.ffn_ratio),
             )
             rows = min(self.micro_rows, self.rows)
             if replace(self, shape=shape, micro_rows=rows).memory.total <= free:
@@ -114,7 +114,7 @@ def demand(
     model: ModelConfig, vocab_size: int, rows: int, micro_rows: int, config: TrainConfig, compute: Compute
 ) -> Demand:
     """The demand of a resolved model."""
-    shape = FAMILIES.load(model.family).shape_of(model, vocab_size)
+    shape = family_of(model).shape_of(model, vocab_size)
     try:
         optimizer = name_of(OPTIMIZERS, config.optimizer)
     except StopIteration:  # one that is not in the registry

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from lmcli.objectives.batch import Batch
-from lmcli.objectives.causal import Causal
+from lmcli.objectives.objective import WindowObjective
 from lmcli.objectives.supervised import Example, Supervised
+from lmcli.tokens.windows import Windows
 from lmcli.training.step import step_seed
 
 
 class WindowSource:
-    """Windows of a token stream; `windows` maps a step, from 0, to an array (rows, context + 1)."""
+    """Windows of a token stream."""
 
-    def __init__(self, windows: Callable[[int], np.ndarray], objective: Causal, micro_rows: int) -> None:
+    def __init__(self, windows: Windows, objective: WindowObjective, micro_rows: int) -> None:
         self._windows, self._objective, self._micro_rows = windows, objective, micro_rows
 
     def __call__(self, step: int) -> list[Batch]:
-        rows = self._windows(step - 1)
-        return [
-            self._objective.batch(rows[first : first + self._micro_rows])
-            for first in range(0, len(rows), self._micro_rows)
-        ]
+        return self._objective.batches(self._windows.at(step - 1), self._micro_rows)
 
     def samples(self, step: int) -> range:
         """The numbers of the windows that step `step` holds, counted from the beginning of training."""
-        count = len(self._windows(step - 1))
+        count = self._windows.batch
         return range((step - 1) * count, step * count)
 
 

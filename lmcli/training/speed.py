@@ -9,7 +9,8 @@ from functools import partial
 
 import torch
 
-from lmcli.objectives.batch import Batch, Objective
+from lmcli.objectives.batch import Batch
+from lmcli.objectives.objective import Objective
 from lmcli.training.step import Stepper
 
 Now = Callable[[], float]
@@ -17,7 +18,7 @@ Now = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Seconds that one target costs in training and in validation."""
+    """Seconds that one token costs in training and in validation."""
 
     train: float
     validate: float
@@ -38,14 +39,14 @@ def measure(
     now = stepper.world.clock(now)
     step = partial(stepper.step, 1, batches, 0.0, lambda: None)
     end = now() + seconds
-    count = sum(batch.count for batch in batches)
+    count = sum(batch.tokens for batch in batches)
     with torch.random.fork_rng(devices=[]):
         times = [_timed(step, now) for _ in range(3)]
         while now() + times[-1] < end and len(times) < 20:
             times.append(_timed(step, now))
         stepper.model.eval()
         validate = min(_timed(lambda: objective.evaluate(stepper.model, batches[0]), now) for _ in range(2))
-    return Speed(min(times) / count, validate / stepper.world.size / max(1, batches[0].count))
+    return Speed(min(times) / count, validate / stepper.world.size / max(1, batches[0].tokens))
 
 
 def _timed(call: Callable[[], object], now: Now) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from lmcli.training.health import Health
@@ -15,10 +15,24 @@ Ending = Literal["steps", "early stop"]
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Loss over a whole validation side: nats for each token, and bits for each byte of its text."""
+    """Loss over a whole validation side: nats for each target, and bits for each byte of its text.
+
+    Bits per byte is None where the targets aren't the whole text. `terms` has the means of a loss with several terms.
+    """
 
     loss: float
-    bits_per_byte: float
+    bits_per_byte: float | None
+    terms: Mapping[str, float] = field(default_factory=dict)
+
+    def row(self) -> dict[str, float]:
+        """As metrics.jsonl has them."""
+        bits = {} if self.bits_per_byte is None else {"val_bpb": self.bits_per_byte}
+        return {"val_loss": self.loss, **bits, **{f"val_loss_{term}": mean for term, mean in self.terms.items()}}
+
+    def __str__(self) -> str:
+        if self.bits_per_byte is None:
+            return f"{self.loss:.3f} nats/target"
+        return f"{self.bits_per_byte:.3f} bits/byte"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,5 +85,5 @@ def _health(values: Mapping[str, Any]) -> Health:
     return Health(**{**values, **lists})
 
 
-def _figures(values: Mapping[str, float] | None) -> Figures | None:
+def _figures(values: Mapping[str, Any] | None) -> Figures | None:
     return Figures(**values) if values else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lmcli.models.decoder import Decoder
 from lmcli.models.device import Compute
-from lmcli.objectives.batch import Batch, Objective
+from lmcli.models.model import Model
+from lmcli.objectives.batch import Batch
+from lmcli.objectives.objective import Objective
 from lmcli.training.average import Averaging
 from lmcli.training.config import TrainConfig
 from lmcli.training.optimizers.optimizer import Optimizer
@@ -24,11 +25,15 @@ from lmcli.training.world import SOLO, World
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """Loss in nats for each target and norm of the gradient, both before the update; how many targets there were."""
+    """Loss and norm of the gradient, both before the update; how many tokens they are over.
+
+    The loss is the weighted sum of its terms, each in nats for each of its targets.
+    """
 
     loss: float
     grad_norm: float
-    count: int
+    tokens: int
+    terms: Mapping[str, float]
 
     @property
     def finite(self) -> bool:
@@ -54,6 +59,7 @@ class Stepper:
         self.model = model
         self.optimizer = optimizer
         self._objective = objective
+        self._weights = objective.weights
         self._clip = clip
         self._l2 = l2
         self._seed = seed
@@ -67,7 +73,7 @@ class Stepper:
         cls, model: nn.Module, objective: Objective, config: TrainConfig, compute: Compute, world: World = SOLO
     ) -> Stepper:
         """A stepper with a fresh optimizer, as the settings ask for; `world.prepare` comes before."""
-        if isinstance(model, Decoder):
+        if isinstance(model, Model):
             model.recompute = config.recompute
         optimizer: Optimizer = config.optimizer.build(model)
         if config.ema:
@@ -89,18 +95,17 @@ class Stepper:
     def step(self, number: int, micro_batches: Sequence[Batch], scale: float, check: Callable[[], None]) -> StepResult:
         """Step `number` at `scale` times the learning rates, unless loss or gradient are not finite.
 
-        The gradient is that of the sum of nats over the step divided by the targets in the step, however it is cut into
-        micro-batches and those are shared by processes. Dropout depends on (seed, step, micro-batch) only. `check` is
-        called before each micro-batch and may raise: the weights are then as before the step.
+        Each term of the loss is the sum of its nats over the step divided by its targets in the step, however that is
+        cut into micro-batches and those are shared by processes. Dropout depends on (seed, step, micro-batch) only.
+        `check` is called before each micro-batch and may raise: the weights are then as before the step.
         """
-        count = sum(batch.count for batch in micro_batches)
+        counts = {term: max(1, sum(batch.counts.get(term, 0) for batch in micro_batches)) for term in self._weights}
         try:
-            own = self._gradient(number, micro_batches, count, check)
+            own = self._gradient(number, micro_batches, counts, check)
             self.world.reduce(self._parameters)
             self._add_penalty()
             norm = self._clipped_norm()
-            (nats,) = self.world.sum(own)
-            result = StepResult(nats / max(1, count), norm, count)
+            result = self._result(self.world.sum(*own.values()), counts, norm, sum(b.tokens for b in micro_batches))
             if result.finite:
                 self.optimizer.step(scale)
         finally:
@@ -113,18 +118,27 @@ class Stepper:
         bad = any(not bool(torch.isfinite(local(parameter.detach())).all()) for parameter in self._parameters)
         return not self.world.highest(int(bad))
 
-    def _gradient(self, number: int, batches: Sequence[Batch], count: int, check: Callable[[], None]) -> float:
-        total = 0.0
+    def _gradient(
+        self, number: int, batches: Sequence[Batch], counts: Mapping[str, int], check: Callable[[], None]
+    ) -> dict[str, float]:
+        """Adds up the gradient; the sums of nats of this process."""
+        sums = dict.fromkeys(self._weights, 0.0)
         for index, batch in self.world.share(batches):
             check()
-            if not batch.count and not self.world.is_sharded:  # shards are computed by all processes at once
+            if not any(batch.counts.values()) and not self.world.is_sharded:  # shards are computed by all at once
                 continue
             _seed(self._device, step_seed(self._seed, number, index))
             with self._autocast():
-                nats, _ = self._objective.loss(self.model, batch.to(self._device))
-            (nats / count).backward()  # type: ignore[no-untyped-call]
-            total += nats.item()
-        return total
+                losses = self._objective.losses(self.model, batch.to(self._device))
+            parts = [nats * (self._weights[term] / counts[term]) for term, nats in losses.items()]
+            sum(parts[1:], start=parts[0]).backward()  # type: ignore[no-untyped-call]
+            for term, nats in losses.items():
+                sums[term] += nats.item()
+        return sums
+
+    def _result(self, sums: Sequence[float], counts: Mapping[str, int], norm: float, tokens: int) -> StepResult:
+        means = {term: nats / counts[term] for (term, nats) in zip(self._weights, sums, strict=True)}
+        return StepResult(sum(self._weights[term] * mean for term, mean in means.items()), norm, tokens, means)
 
     @torch.no_grad()
     def _add_penalty(self) -> None:

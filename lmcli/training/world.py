@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.distributed import DistError
 
 from lmcli.errors import MachineError
-from lmcli.objectives.batch import Batch, Objective
+from lmcli.objectives.batch import Batch
+from lmcli.objectives.objective import Objective
 
 T = TypeVar("T")
 

@@ -52,7 +52,7 @@ def subject_of(tokenizer: Tokenizer, **changes: Any) -> Subject:
     )
     model = Qwen3(dataclasses.replace(shape, **changes)).initialise(0).eval()
     if not model.shape.tie_embeddings:
-        model.head_weight.data.zero_()
+        model.output.weight.data.zero_()
     return Subject(model, tokenizer, Compute("cpu", "float32", 1))
 
 

@@ -33,7 +33,7 @@ def by_hand(directory: Path, text: str, *, ends: bool) -> float:
     for start in range(0, len(tokens) - 1, context):
         window = torch.tensor(tokens[start : start + context + 1])
         with torch.inference_mode():
-            logits = subject.model.hidden(window[None, :-1])[0] @ subject.model.head_weight.T
+            logits = subject.model.hidden(window[None, :-1])[0] @ subject.model.output.weight.T
         nats += torch.nn.functional.cross_entropy(logits, window[1:], reduction="none").tolist()
     return math.exp(float(np.mean(nats)))
 

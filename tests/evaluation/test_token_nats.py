@@ -36,7 +36,7 @@ def model() -> Qwen3:
 def uniform() -> Qwen3:
     """A model that has learned nothing: its output layer is zero, so all logits are equal."""
     model = Qwen3(dataclasses.replace(SHAPE, tie_embeddings=False)).initialise(0).eval()
-    model.head_weight.data.zero_()
+    model.output.weight.data.zero_()
     return model
 
 

@@ -132,8 +132,8 @@ def whole(tensors: dict[str, torch.Tensor]) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda tensors: tensors.pop("model.norm.weight"), "describes .* parameters and the weights hold"),
-        (lambda tensors: tensors.update(more=torch.ones(3)), "describes .* parameters and the weights hold"),
+        (lambda tensors: tensors.pop("model.norm.weight"), "'model.norm.weight' is missing"),
+        (lambda tensors: tensors.update(more=torch.ones(3)), "'more' is not part of this model"),
         (renamed, "'model.norm.weight' is missing"),
         (turned, r"has the shape \[48, 32\] and config.json says \[32, 48\]"),
         (whole, "'model.norm.weight' is torch.int64"),
@@ -162,7 +162,7 @@ def test_weights_that_do_not_fit_are_refused(
         ({"quantization_config": {"bits": 4}}, "quantization_config"),
         ({"num_hidden_layers": 10**9}, "num_hidden_layers"),
         ({"hidden_size": 10**12}, "hidden_size"),
-        ({"hidden_size": 10**8}, "describes .* parameters"),
+        ({"hidden_size": 10**8}, "config.json says"),
         ({"hidden_size": 32.0}, "hidden_size = 32.0"),
         ({"hidden_size": None}, "hidden_size = None"),
         ({"vocab_size": True}, "vocab_size = True"),

@@ -19,7 +19,7 @@ def test_new_rows_are_means_and_old_logits_stay(tied: bool) -> None:
     grown = grow_model(model, old, SPELLED)
     assert grown.shape.vocab_size == old + 2
     assert (grown.head is None) == tied
-    for table, before in ((grown.embedding, model.embedding), (grown.head_weight, model.head_weight)):
+    for table, before in ((grown.embedding, model.embedding), (grown.output.weight, model.output.weight)):
         assert torch.equal(table[:old], before)
         assert torch.equal(table[old + 1], before[[5, 6, 7]].mean(dim=0))
     ids = torch.arange(12).reshape(2, 6)

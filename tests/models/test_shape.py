@@ -5,7 +5,7 @@ import pytest
 from lmcli.errors import ConfigError
 from lmcli.models.config import ModelConfig
 from lmcli.models.qwen3 import Qwen3
-from lmcli.models.shape import flops_per_token, matmul_parameters, parameters, resolved_shape
+from lmcli.models.shape import resolved_shape
 from tests.models import tiny
 
 RESOLVED = {"width": 64, "depth": 2, "heads": 4, "ffn": 96, "context": 128, "tie_embeddings": True}
@@ -14,20 +14,20 @@ RESOLVED = {"width": 64, "depth": 2, "heads": 4, "ffn": 96, "context": 128, "tie
 @pytest.mark.parametrize("changes", [{}, {"tie_embeddings": False}, {"kv_heads": 2}, {"head_dim": 16, "depth": 3}])
 def test_parameters_counts_what_the_model_has(changes: dict[str, object]) -> None:
     shape = tiny.shape(**changes)
-    assert parameters(shape) == sum(parameter.numel() for parameter in Qwen3(shape).parameters())
+    assert shape.parameters == sum(parameter.numel() for parameter in Qwen3(shape).parameters())
 
 
 def test_matmul_parameters_are_the_matrices_with_the_output_layer() -> None:
     shape = tiny.shape(tie_embeddings=False, kv_heads=2)
     named = Qwen3(shape).named_parameters()
     expected = sum(weight.numel() for name, weight in named if weight.ndim == 2 and name != "embedding")
-    assert matmul_parameters(shape) == expected
-    assert matmul_parameters(tiny.shape(kv_heads=2)) == expected
+    assert shape.matmul_parameters == expected
+    assert tiny.shape(kv_heads=2).matmul_parameters == expected
 
 
 def test_flops_of_a_token() -> None:
     shape = tiny.shape()
-    assert flops_per_token(shape, 100) == 6 * matmul_parameters(shape) + 12 * 2 * 32 * 100
+    assert shape.flops_per_token(100) == 6 * shape.matmul_parameters + 12 * 2 * 32 * 100
 
 
 def test_as_many_kv_heads_as_heads_by_default() -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from lmcli.models.heads import Head
 from lmcli.models.qwen3 import Qwen3
 from lmcli.models.shape import Shape
 from lmcli.objectives.batch import IGNORED, Batch, Sums
-from lmcli.objectives.causal import Causal
-from lmcli.objectives.next_token import NextToken
+from lmcli.objectives.next_token import NextToken, RunningText
 from lmcli.objectives.supervised import Example, Supervised, fit
+from tests.objectives import single
 
 END, VOCAB = 0, 256
 
@@ -52,20 +54,20 @@ def test_logits_that_are_all_equal_cost_exactly_ln_of_the_vocabulary(vocab: int)
     with torch.no_grad():
         assert uniform.head is not None
         uniform.head.zero_()
-    batch = Causal(END).batch(windows() % vocab)
-    nats, count = Causal(END).loss(uniform, batch)
+    batch = RunningText(END).batch(windows() % vocab)
+    nats, count = single.loss(RunningText(END), uniform, batch)
     exact = float(np.float32(math.log(vocab)))
-    sums = Causal(END).evaluate(uniform, batch)
+    sums = RunningText(END).evaluate(uniform, batch)
     assert nats.item() / count == pytest.approx(exact, rel=1e-6)
-    assert sums.nats == pytest.approx(count * exact, rel=1e-7)
+    assert single.total(sums)[0] == pytest.approx(count * exact, rel=1e-7)
 
 
 @pytest.mark.parametrize("tie", [False, True])
 def test_an_untrained_model_guesses(tie: bool) -> None:
     """Random targets: the nats are ln of the vocabulary to 0.05, whatever the first weights are."""
-    objective = Causal(END)
+    objective = RunningText(END)
     sums = objective.evaluate(model(tie).eval(), objective.batch(windows(64)))
-    assert sums.nats / sums.count == pytest.approx(math.log(VOCAB), abs=0.05)
+    assert single.total(sums)[0] / single.total(sums)[1] == pytest.approx(math.log(VOCAB), abs=0.05)
 
 
 def gradient_of_states(objective: NextToken, batch: Batch) -> torch.Tensor:
@@ -79,7 +81,7 @@ def gradient_of_states(objective: NextToken, batch: Batch) -> torch.Tensor:
         return states[-1]
 
     learner.hidden = watched  # type: ignore[method-assign]
-    objective.loss(learner, batch)[0].backward()
+    single.loss(objective, learner, batch)[0].backward()
     assert states[0].grad is not None
     return states[0].grad.abs().sum(dim=-1)
 
@@ -104,7 +106,7 @@ def test_what_stands_under_a_mask_changes_nothing() -> None:
         other[row, end + 1 :] = 7  # what follows the last target is padding
     learner = model().eval()
     before = objective.evaluate(learner, batch)
-    after = objective.evaluate(learner, Batch(other, batch.targets, batch.count))
+    after = objective.evaluate(learner, replace(batch, inputs=other))
     assert after == before
 
 
@@ -117,23 +119,29 @@ def test_completions_cost_the_same_in_any_batch_and_order(rows: int, seed: int) 
     order = np.random.default_rng(seed).permutation(16)
     parts = [[found[place] for place in order[at : at + rows]] for at in range(0, 16, rows)]
     total = sum((objective.evaluate(learner, objective.batch(part)) for part in parts), Sums())
-    assert total.count == whole.count == sum(len(item.tokens) - item.trained_from for item in found)
-    assert total.nats == pytest.approx(whole.nats, rel=1e-6)
+    assert (
+        single.total(total)[1] == single.total(whole)[1] == sum(len(item.tokens) - item.trained_from for item in found)
+    )
+    assert single.total(total)[0] == pytest.approx(single.total(whole)[0], rel=1e-6)
     assert total.text_nats == pytest.approx(whole.text_nats, rel=1e-6)
 
 
 def test_targets_are_those_one_token_later() -> None:
     """A model that is sure of the next number is right about counting, and one off by one place would be wrong."""
     counting = np.arange(17)[None, :] + 5
-    batch = Causal(END).batch(counting)
+    batch = RunningText(END).batch(counting)
 
     class Sure(torch.nn.Module):
         """Its state at a position is the one-hot code of the token after the input."""
 
-        head_weight = torch.eye(VOCAB) * 50
+        kind = "decoder"
+        output = Head(torch.eye(VOCAB) * 50)
+
+        def before_output(self, hidden: torch.Tensor) -> torch.Tensor:
+            return hidden
 
         def hidden(self, tokens: torch.Tensor) -> torch.Tensor:
             return torch.nn.functional.one_hot(tokens + 1, VOCAB).float()
 
-    sums = Causal(END).evaluate(Sure(), batch)
-    assert sums.nats / sums.count < 1e-6
+    sums = RunningText(END).evaluate(Sure(), batch)
+    assert single.total(sums)[0] / single.total(sums)[1] < 1e-6

@@ -12,6 +12,7 @@ from lmcli.models.shape import Shape
 from lmcli.objectives.batch import IGNORED
 from lmcli.objectives.supervised import Supervised, fit
 from lmcli.training.optimizers.muon import Muon
+from tests.objectives import single
 
 END = 0
 
@@ -80,7 +81,7 @@ def test_every_row_fits_and_trains_at_least_one_token(rows: list[tuple[list[int]
     examples, fitting = fit(rows, context, END)
     batch = Supervised(END).batch(examples)
     assert batch.inputs.shape[1] <= context
-    assert batch.count == fitting.trained_tokens
+    assert batch.tokens == fitting.trained_tokens
     assert bool((batch.targets != IGNORED).any(dim=1).all())
     for (prompt, completion), example in zip(rows, examples, strict=True):
         kept = example.tokens[: example.trained_from].tolist()
@@ -92,8 +93,8 @@ def test_every_row_fits_and_trains_at_least_one_token(rows: list[tuple[list[int]
 def test_padding_moves_nothing() -> None:
     objective, learner = Supervised(END), model()
     examples, _ = fit([([1, 2], [3]), ([4], [5] * 11)], context=16, end_id=END)
-    apart = [objective.loss(learner, objective.batch([example])) for example in examples]
-    together, count = objective.loss(learner, objective.batch(examples))
+    apart = [single.loss(objective, learner, objective.batch([example])) for example in examples]
+    together, count = single.loss(objective, learner, objective.batch(examples))
     assert count == sum(part for _, part in apart)
     assert together.item() == pytest.approx(sum(nats.item() for nats, _ in apart), rel=1e-5)
 
@@ -119,7 +120,7 @@ def test_the_loss_ignores_how_well_the_prompt_is_predicted() -> None:
         return states[-1]
 
     learner.hidden = watched  # type: ignore[method-assign]
-    objective.loss(learner, objective.batch(examples))[0].backward()
+    single.loss(objective, learner, objective.batch(examples))[0].backward()
     gradient = states[0].grad
     assert gradient is not None
     assert gradient[0].abs().sum(dim=-1).gt(0).tolist() == [False, False, False, True, True, True]
@@ -131,7 +132,7 @@ def test_it_over_fits_one_batch_and_learns_to_end() -> None:
     examples, _ = fit([([1, 2], [3, 4]), ([5], [6, 7, 8])], context=16, end_id=END)
     batch = objective.batch(examples)
     for _ in range(50):
-        nats, count = objective.loss(learner, batch)
+        nats, count = single.loss(objective, learner, batch)
         (nats / count).backward()
         optimizer.step(1.0)
         learner.zero_grad()

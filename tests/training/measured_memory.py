@@ -19,8 +19,8 @@ from lmcli.models.config import ComputeConfig, ModelConfig
 from lmcli.models.device import resolve_compute, use_threads
 from lmcli.models.qwen3 import Qwen3
 from lmcli.models.shape import Shape
-from lmcli.objectives.batch import Batch
-from lmcli.objectives.causal import Causal
+from lmcli.objectives.batch import make_batch
+from lmcli.objectives.next_token import RunningText
 from lmcli.training import ladder, memory
 from lmcli.training.config import TrainConfig
 from lmcli.training.step import Stepper
@@ -58,11 +58,11 @@ def train(asked: Mapping[str, Any]) -> None:
     use_threads(compute)
     shape = shape_of(asked)
     model = Qwen3(shape, 0.0).initialise(0).train()
-    stepper = Stepper.of(model, Causal(0), config, compute)
+    stepper = Stepper.of(model, RunningText(0), config, compute)
     ids = torch.randint(shape.vocab_size, (asked["rows"], shape.context + 1))
     inputs, targets = ids[:, :-1].contiguous(), ids[:, 1:].contiguous()
     pieces = zip(inputs.split(asked["micro_rows"]), targets.split(asked["micro_rows"]), strict=True)
-    batches = [Batch(piece, goal, goal.numel()) for piece, goal in pieces]
+    batches = [make_batch("causal", piece.numpy(), goal.numpy()) for piece, goal in pieces]
     for step in range(1, asked.get("steps", 3) + 1):
         stepper.step(step, batches, 1.0, lambda: None)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lmcli.errors import Stopped
-from lmcli.objectives.causal import Causal
+from lmcli.objectives.next_token import RunningText
 from lmcli.training.average import Averaging
 from lmcli.training.config import TrainConfig
 from lmcli.training.loop import Probe
@@ -121,7 +121,7 @@ def gradient_of(**settings: Any) -> tuple[dict[str, torch.Tensor], float, Any]:
     """What the optimizer is given, the loss that is reported, and the model."""
     import contextlib
 
-    model, objective = tiny_model(0.0), Causal(END)
+    model, objective = tiny_model(0.0), RunningText(END)
     still = Still(model)
     stepper = Stepper(model, objective, still, seed=1, autocast=contextlib.nullcontext, **{"clip": 0.0, **settings})
     result = stepper.step(1, [objective.batch(windows(0))], 1.0, lambda: None)
@@ -151,6 +151,6 @@ def test_settings_reach_the_step() -> None:
     from lmcli.models.device import resolve_compute
 
     config = TrainConfig(ema=0.99, l2=0.1, device="cpu")
-    stepper = Stepper.of(tiny_model(), Causal(END), config, resolve_compute(config))
+    stepper = Stepper.of(tiny_model(), RunningText(END), config, resolve_compute(config))
     assert isinstance(stepper.optimizer, Averaging)
     assert stepper._l2 == 0.1

@@ -8,7 +8,7 @@ import warnings
 import pytest
 import torch
 
-from lmcli.objectives.causal import Causal
+from lmcli.objectives.next_token import RunningText
 from lmcli.training.optimizers.adamw import AdamW
 from lmcli.training.step import Stepper, compile_passes
 from tests.training import tiny
@@ -19,7 +19,7 @@ def test_compiled_passes_give_the_same_losses() -> None:
     losses = []
     for compiled in (False, True):
         model = tiny.tiny_model(0.0).train()
-        objective = Causal(tiny.END)
+        objective = RunningText(tiny.END)
         stepper = Stepper(model, objective, AdamW().build(model), clip=1.0, seed=0, autocast=contextlib.nullcontext)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the compiler's own parts

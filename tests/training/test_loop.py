@@ -243,14 +243,14 @@ def test_a_step_is_the_same_however_it_is_cut_into_micro_batches(tmp_path: Path)
     rows = windows(0)
     inputs, targets = rows[:, :-1].copy(), rows[:, 1:].copy()
     targets[0, 3:] = IGNORED
-    whole = [make_batch(inputs, targets)]
-    parts_of_it = [make_batch(inputs[row : row + 1], targets[row : row + 1]) for row in range(ROWS)]
+    whole = [make_batch("causal", inputs, targets)]
+    parts_of_it = [make_batch("causal", inputs[row : row + 1], targets[row : row + 1]) for row in range(ROWS)]
     results = []
     for batches in (whole, parts_of_it):
         parts = ingredients(AdamW())
         parts.stepper.model.eval()
         results.append((parts.stepper.step(1, batches, 1.0, lambda: None), parts.stepper.model))
-    assert results[0][0].count == results[1][0].count == 3 + CONTEXT
+    assert results[0][0].tokens == results[1][0].tokens == 3 + CONTEXT
     assert results[0][0].loss == pytest.approx(results[1][0].loss, rel=1e-6)
     assert results[0][0].grad_norm == pytest.approx(results[1][0].grad_norm, rel=1e-5)
     for one, other in zip(results[0][1].parameters(), results[1][1].parameters(), strict=True):

@@ -12,7 +12,7 @@ import torch
 
 from lmcli.config import decode
 from lmcli.models.qwen3 import Qwen3
-from lmcli.models.shape import Shape, parameters
+from lmcli.models.shape import Shape
 from lmcli.training import memory
 from lmcli.training.config import TrainConfig
 from lmcli.training.optimizers import OPTIMIZERS
@@ -62,7 +62,7 @@ def test_the_state_of_an_optimizer_is_what_the_table_says(name: str) -> None:
     held = sum(tensor.numel() * tensor.element_size() for tensor in optimizer.state().values())
     matrices = sum(p.numel() for key, p in model.named_parameters() if is_matrix(key, p))
     factors = memory.OPTIMIZERS.get(name, memory.ANY_OPTIMIZER)
-    expected = factors.matrix * matrices + factors.other * (parameters(SHAPE) - matrices)
+    expected = factors.matrix * matrices + factors.other * (SHAPE.parameters - matrices)
     if name in memory.OPTIMIZERS:
         assert held == pytest.approx(expected, rel=0.01)
     else:
@@ -77,7 +77,7 @@ def estimated(**changes: Any) -> memory.Memory:
 def test_more_rows_take_more_and_accumulation_keeps_gradients() -> None:
     assert estimated(micro_rows=16).activations == 2 * estimated().activations
     assert estimated(micro_rows=64, accumulates=True).step > estimated(micro_rows=64).step
-    assert estimated().total - estimated(keeps_best=False).total == 4 * parameters(SHAPE)
+    assert estimated().total - estimated(keeps_best=False).total == 4 * SHAPE.parameters
 
 
 def test_the_largest_micro_batch_fits_and_the_next_does_not() -> None:

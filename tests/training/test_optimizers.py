@@ -5,17 +5,18 @@ import torch
 from torch import nn
 
 from lmcli.errors import ArtifactError
-from lmcli.objectives.causal import Causal
+from lmcli.objectives.next_token import RunningText
 from lmcli.training.optimizers import OPTIMIZERS
 from lmcli.training.optimizers.adamw import AdamW
 from lmcli.training.optimizers.muon import Muon
 from lmcli.training.optimizers.orthogonal import ITERATIONS, OrthogonalMomentum, orthogonalised
+from tests.objectives import single
 from tests.training.tiny import END, tiny_model, windows
 
 
 def gradients(model: nn.Module, step: int) -> None:
-    objective = Causal(END)
-    nats, count = objective.loss(model, objective.batch(windows(step)))
+    objective = RunningText(END)
+    nats, count = single.loss(objective, model, objective.batch(windows(step)))
     model.zero_grad()
     (nats / count).backward()
 

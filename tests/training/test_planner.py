@@ -12,7 +12,7 @@ from lmcli.config import decode
 from lmcli.errors import InputError
 from lmcli.models.config import ModelConfig
 from lmcli.models.device import Compute
-from lmcli.models.shape import flops_per_token, matmul_parameters, resolved_shape
+from lmcli.models.shape import resolved_shape
 from lmcli.progress import Silent
 from lmcli.training import ladder, pacing
 from lmcli.training.config import TrainConfig
@@ -38,7 +38,7 @@ class Machine:
 
     def measure(self, model: ModelConfig, layout: Layout, seconds: float) -> Speed:
         shape = resolved_shape(model, DOCS.vocab_size)
-        speed = Speed(flops_per_token(shape, layout.context) / self.flops, 0.3 * flops_per_token(shape, 1) / self.flops)
+        speed = Speed(shape.flops_per_token(layout.context) / self.flops, 0.3 * shape.flops_per_token(1) / self.flops)
         self.time += max(seconds, 2 * speed.train * layout.tokens)
         self.measured.append(seconds)
         return speed
@@ -71,8 +71,8 @@ def test_a_time_budget_is_filled_and_never_overrun(flops: float, length: str) ->
     plan = make(machine=machine, length=length)
     assert plan.budget is not None
     shape = resolved_shape(plan.model, DOCS.vocab_size)
-    step = flops_per_token(shape, shape.context) / flops * plan.batching.tokens
-    validation = 0.3 * flops_per_token(shape, 1) / flops * DOCS.validation_tokens
+    step = shape.flops_per_token(shape.context) / flops * plan.batching.tokens
+    validation = 0.3 * shape.flops_per_token(1) / flops * DOCS.validation_tokens
     end = machine.time + plan.pace.steps * step + (plan.pace.steps - 1) // plan.pace.eval_every * validation
     end += plan.budget.closing_seconds
     assert end <= 1.02 * plan.budget.seconds
@@ -152,7 +152,7 @@ def test_every_corpus_gets_a_plan_that_it_can_fill(tokens: int, validation: int,
 
 def test_the_ladder_rises() -> None:
     shapes = [resolved_shape(ladder.dials(ModelConfig(), rung, 128, 0.0, True), 4096) for rung in ladder.LADDER]
-    sizes = [matmul_parameters(shape) for shape in shapes]
+    sizes = [shape.matmul_parameters for shape in shapes]
     assert sizes == sorted(sizes)
     assert all(shape.head_dim == 64 for shape in shapes)
 

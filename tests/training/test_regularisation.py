@@ -14,13 +14,14 @@ import torch.nn.functional as F
 
 from lmcli.models.device import Compute
 from lmcli.models.qwen3 import Qwen3
-from lmcli.objectives.causal import Causal
+from lmcli.objectives.next_token import RunningText
 from lmcli.objectives.supervised import Example, Supervised
 from lmcli.training import memory
 from lmcli.training.config import TrainConfig
 from lmcli.training.optimizers.adamw import AdamW
 from lmcli.training.optimizers.sgd import Sgd
 from lmcli.training.step import Stepper
+from tests.objectives import single
 from tests.training.tiny import END, tiny_model, windows
 
 Autocast = Callable[[], AbstractContextManager[Any]]
@@ -38,7 +39,7 @@ def trained(optimizer: Any, steps: int = 3, *, autocast: Autocast = contextlib.n
     """A tiny model after some steps of two micro-batches, with dropout unless a model is given."""
     model, recompute = changes.pop("model", None) or tiny_model(), changes.pop("recompute", False)
     model.recompute = recompute
-    objective = Causal(END)
+    objective = RunningText(END)
     stepper = Stepper(
         model.train(), objective, optimizer.build(model), **{"clip": 1.0, "seed": 5, **changes}, autocast=autocast
     )
@@ -51,8 +52,8 @@ def trained(optimizer: Any, steps: int = 3, *, autocast: Autocast = contextlib.n
 def test_l2_is_the_gradient_of_the_penalty_in_the_loss() -> None:
     plain = Sgd(lr=0.5, momentum=0.0, nesterov=False)
     found = trained(plain, 1, model=tiny_model(0.0), clip=0.0, l2=0.03)
-    expected, objective = tiny_model(0.0), Causal(END)
-    nats, count = objective.loss(expected, objective.batch(windows(1)))
+    expected, objective = tiny_model(0.0), RunningText(END)
+    nats, count = single.loss(objective, expected, objective.batch(windows(1)))
     squares = sum(parameter.square().sum() for parameter in expected.parameters() if parameter.ndim >= 2)
     (nats / count + 0.03 / 2 * squares).backward()
     for mine, other in zip(found.parameters(), expected.parameters(), strict=True):
@@ -76,7 +77,7 @@ def test_l2_is_decoupled_decay_under_plain_descent_but_not_under_adam() -> None:
 
 
 def test_the_norm_that_is_told_and_clipped_has_the_penalty_in_it() -> None:
-    objective, model = Causal(END), tiny_model(0.0)
+    objective, model = RunningText(END), tiny_model(0.0)
     stepper = Stepper(model, objective, Sgd().build(model), clip=1.0, l2=1e3, seed=0, autocast=contextlib.nullcontext)
     norm = torch.sqrt(sum((1e3 * p.detach()).square().sum() for p in model.parameters() if p.ndim >= 2))
     result = stepper.step(1, [objective.batch(windows(1))], 1.0, lambda: None)
@@ -87,21 +88,23 @@ def test_the_norm_that_is_told_and_clipped_has_the_penalty_in_it() -> None:
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 def test_smoothing_is_that_of_torch_in_training_and_absent_in_validation(smoothing: float) -> None:
     model = tiny_model(0.0)
-    batch = Causal(END).batch(windows(0))
+    batch = RunningText(END).batch(windows(0))
     logits, targets = model(batch.inputs).flatten(0, 1), batch.targets.flatten()
-    loss, _ = Causal(END, smoothing).loss(model, batch)
+    loss, _ = single.loss(RunningText(END, smoothing), model, batch)
     expected = F.cross_entropy(logits, targets, label_smoothing=smoothing, reduction="sum")
     torch.testing.assert_close(loss, expected)
-    found = Causal(END, smoothing).evaluate(model, batch)
-    assert found == Causal(END).evaluate(model, batch)
-    assert found.nats == pytest.approx(float(F.cross_entropy(logits.detach(), targets, reduction="sum")), rel=1e-5)
+    found = RunningText(END, smoothing).evaluate(model, batch)
+    assert found == RunningText(END).evaluate(model, batch)
+    assert single.total(found)[0] == pytest.approx(
+        float(F.cross_entropy(logits.detach(), targets, reduction="sum")), rel=1e-5
+    )
 
 
 def test_smoothing_of_completions_counts_their_targets_only() -> None:
     model = tiny_model(0.0)
     examples = [Example(np.array([3, 4, 5, 6]), 2), Example(np.array([7, 8]), 1)]
     batch = Supervised(END, 0.3).batch(examples)
-    loss, count = Supervised(END, 0.3).loss(model, batch)
+    loss, count = single.loss(Supervised(END, 0.3), model, batch)
     logits = model(batch.inputs).flatten(0, 1)
     expected = F.cross_entropy(logits, batch.targets.flatten(), label_smoothing=0.3, reduction="sum")
     torch.testing.assert_close(loss, expected)
@@ -133,9 +136,9 @@ def test_less_is_kept_for_the_backward_pass() -> None:
 def test_the_settings_reach_the_step_and_the_estimate() -> None:
     model = tiny_model()
     config = TrainConfig(optimizer=Sgd(momentum=0.0, nesterov=False, lr=0.5), clip=0.0, l2=0.03, recompute=True)
-    stepper = Stepper.of(model, Causal(END), config, Compute("cpu", "float32", 1))
+    stepper = Stepper.of(model, RunningText(END), config, Compute("cpu", "float32", 1))
     assert model.recompute
-    stepper.step(1, [Causal(END).batch(windows(1))], 1.0, lambda: None)
+    stepper.step(1, [RunningText(END).batch(windows(1))], 1.0, lambda: None)
     less, more = (
         memory.estimated(
             model.shape, micro_rows=64, accumulates=False, dtype="float32", optimizer="sgd", recompute=recompute

@@ -67,7 +67,7 @@ def test_a_last_batch_that_is_not_full_is_a_step_of_its_own(rows: int, epochs: f
     batches = [batch for step in range(1, steps + 1) for batch in source(step)]
     seen = [index for step in range(1, steps + 1) for index in source.indices(step)]
     assert len(seen) == round(epochs * len(examples))
-    assert sum(batch.count for batch in batches) == sum(len(examples[index].tokens) - 1 for index in seen)
+    assert sum(batch.tokens for batch in batches) == sum(len(examples[index].tokens) - 1 for index in seen)
     assert all(len(batch.inputs) <= 2 for batch in batches)
 
 

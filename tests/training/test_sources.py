@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lmcli.objectives.causal import Causal
+from lmcli.objectives.next_token import RunningText
 from lmcli.objectives.supervised import Example, Supervised
+from lmcli.tokens.window_batch import WindowBatch
 from lmcli.training.sources import RowSource, WindowSource
 from lmcli.training.step import step_seed
 
@@ -56,7 +58,7 @@ def test_micro_batches_hold_the_step_and_little_padding() -> None:
     found = source(8, 8, 1.0)
     batches = found(1)
     assert [len(batch.inputs) for batch in batches] == [2, 2, 2, 2]
-    assert sum(batch.count for batch in batches) == 8 * 2
+    assert sum(batch.tokens for batch in batches) == 8 * 2
     assert Counter(batch.inputs.shape[1] for batch in batches) == {2: 1, 3: 1, 4: 1, 5: 1}
 
 
@@ -64,7 +66,13 @@ def test_micro_batches_hold_the_step_and_little_padding() -> None:
 def test_windows_are_cut_into_micro_batches(micro_rows: int, sizes: list[int]) -> None:
     rows = np.arange(5 * 4).reshape(5, 4)
     asked: list[int] = []
-    found = WindowSource(lambda step: asked.append(step) or rows, Causal(0), micro_rows)(7)
+
+    class Five:
+        def at(self, step: int) -> Any:
+            asked.append(step)
+            return WindowBatch(rows, np.arange(5), np.arange(5), 0, None)  # type: ignore[arg-type]
+
+    found = WindowSource(Five(), RunningText(0), micro_rows)(7)  # type: ignore[arg-type]
     assert asked == [6]
     assert [len(batch.inputs) for batch in found] == sizes
     assert np.concatenate([batch.inputs.numpy() for batch in found]).tolist() == rows[:, :-1].tolist()

@@ -13,7 +13,7 @@ import torch
 from lmcli.models.qwen3 import Qwen3
 from lmcli.models.shape import Shape
 from lmcli.objectives.batch import Batch, make_batch
-from lmcli.objectives.causal import Causal
+from lmcli.objectives.next_token import RunningText
 from lmcli.tokens.shards import TokenStream
 from lmcli.tokens.windows import evaluation_windows
 from lmcli.training.state import Figures
@@ -32,11 +32,11 @@ def figures(stream: TokenStream, rows: int, context: int = 16) -> tuple[Figures,
 
     def batches() -> Iterator[Batch]:
         for arrays in evaluation_windows(stream, context, rows):
-            batch = make_batch(*arrays)
-            seen.append(batch.count)
+            batch = make_batch("causal", *arrays)
+            seen.append(batch.tokens)
             yield batch
 
-    objective = Causal(stream.end_id)
+    objective = RunningText(stream.end_id)
     validation = Validation(batches, objective, stream.text_bytes, autocast=contextlib.nullcontext)
     return validation(Qwen3(shape).initialise(1), lambda: None), sum(seen)
 

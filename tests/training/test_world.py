@@ -177,13 +177,14 @@ class Third(Replicas):
 
 
 def batch(count: int) -> Batch:
-    return Batch(torch.zeros(2, 4, dtype=torch.int64), torch.zeros(2, 4, dtype=torch.int64), count)
+    zeros = torch.zeros(2, 4, dtype=torch.int64)
+    return Batch(inputs=zeros, targets=zeros, counts={"causal": count}, tokens=count)
 
 
 def test_micro_batches_are_dealt_out_in_turn_and_idle_ones_fill_up() -> None:
     batches = [batch(number) for number in range(1, 6)]
     dealt = list(Third().share(batches))
-    assert [(index, item.count) for index, item in dealt] == [(2, 3), (5, 0)]
+    assert [(index, item.counts["causal"]) for index, item in dealt] == [(2, 3), (5, 0)]
     assert bool((dealt[1][1].targets == IGNORED).all())
     assert [index for index, _ in SOLO.share(batches)] == [0, 1, 2, 3, 4]
 

@@ -17,10 +17,12 @@ from torch import nn
 from lmcli.models.config import ModelConfig
 from lmcli.models.qwen3 import Qwen3
 from lmcli.models.shape import Shape
-from lmcli.objectives.batch import Batch, Objective
-from lmcli.objectives.causal import Causal
+from lmcli.objectives.batch import Batch
+from lmcli.objectives.next_token import RunningText
+from lmcli.objectives.objective import Objective
 from lmcli.progress import Progress, Silent
 from lmcli.project import durable
+from lmcli.tokens.window_batch import WindowBatch
 from lmcli.training.clock import Clock
 from lmcli.training.loop import Ingredients, Source, train
 from lmcli.training.metrics import read_metrics
@@ -49,6 +51,16 @@ def windows(step: int) -> np.ndarray:
     return np.stack([STREAM[at * CONTEXT : at * CONTEXT + CONTEXT + 1] for at in order])
 
 
+class Cut:
+    """`windows` as a run asks for them."""
+
+    batch = ROWS
+
+    def at(self, step: int) -> Any:
+        numbers = np.arange(step * ROWS, (step + 1) * ROWS)
+        return WindowBatch(windows(step), numbers, numbers, 0, None)  # type: ignore[arg-type]
+
+
 def plan(**pace: int) -> Plan:
     return Plan(
         model=ModelConfig(width=16, depth=1, heads=1, kv_heads=1, ffn=32, context=CONTEXT, dropout=0.1),
@@ -72,7 +84,7 @@ def validation(objective: Objective, world: World = SOLO) -> Validation:
     rows = np.random.default_rng(9).integers(0, 8, (5, CONTEXT + 1))
 
     def batches() -> Iterator[Batch]:
-        yield from (Causal(END).batch(rows[at : at + 2]) for at in range(0, 5, 2))
+        yield from (RunningText(END).batch(rows[at : at + 2]) for at in range(0, 5, 2))
 
     return Validation(batches, objective, 60, autocast=contextlib.nullcontext, world=world)
 
@@ -80,11 +92,11 @@ def validation(objective: Objective, world: World = SOLO) -> Validation:
 def ingredients(
     optimizer: Any, *, wrap: Callable[[Source], Source] = lambda source: source, **changes: Any
 ) -> Ingredients:
-    model, objective = tiny_model(), Causal(END)
+    model, objective = tiny_model(), RunningText(END)
     stepper = Stepper(model, objective, optimizer.build(model), clip=1.0, seed=11, autocast=contextlib.nullcontext)
     parts = Ingredients(
         stepper=stepper,
-        source=wrap(WindowSource(windows, objective, 1)),
+        source=wrap(WindowSource(Cut(), objective, 1)),
         schedule=Wsd(),
         validate=validation(objective),
         early_stop=0,

@@ -1,0 +1,35 @@
+"""From the settings of `train.objective` to what the loop trains for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lmcli.config import decode, name_of
+from lmcli.errors import ConfigError
+from lmcli.models.model import Model
+from lmcli.objectives import OBJECTIVES
+from lmcli.objectives.mixed import Mixed
+from lmcli.objectives.objective import WindowObjective
+from lmcli.objectives.setup import Setup
+
+
+def objective_for(family: type[Model], name: str, settings: Sequence[Any], setup: Setup) -> WindowObjective:
+    """One objective, or a mixture of several; what the family `name` is for where there are none.
+
+    Raises ConfigError when the family is not of a kind that can be trained so.
+    """
+    chosen = settings or [decode(OBJECTIVES.load(family.objective), {})]
+    names = [name_of(OBJECTIVES, item) for item in chosen]
+    twice = next((item for place, item in enumerate(names) if item in names[:place]), None)
+    if twice:
+        raise ConfigError(f"train.objective names {twice} twice", "give it once, with another weight")
+    built: list[WindowObjective] = [item.build(setup) for item in chosen]
+    result = built[0]
+    if len(built) > 1:
+        result = Mixed(dict(zip(names, built, strict=True)), [item.weight for item in chosen])
+    if family.kind not in result.needs:
+        needs = " or ".join(result.needs)
+        message = f"the objective {' with '.join(names)} needs a model that is a {needs}"
+        raise ConfigError(f"{message}, and {name} is a {family.kind}", "set model.family or train.objective")
+    return result
