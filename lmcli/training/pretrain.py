@@ -65,6 +65,7 @@ def pretrain(
     ArtifactError for damaged files.
     """
     clock = Clock(started)
+    family_of(model)  # before a run with other settings is moved aside for one that can't be
     settle = partial(extension.settle, asked=origin.extend, schedule=config.schedule, of=origin.model)
     run = open_run(directory, key, world, origin.made_from, settle)
     run.tell(progress)
