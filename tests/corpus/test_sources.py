@@ -161,5 +161,7 @@ def test_inputs_that_are_no_files(tmp_path: Path) -> None:
     assert all(source.path is not None and source.path.is_file() for source in python)
     assert {"pydoc:topics", "pydoc:json.decoder", "pydoc:json"} <= {source.label for source in python}
     assert not any("test" in source.label.split(".") for source in python)
+    code = {source.label: source for source in resolve(["pydoc:code"], tmp_path)}
+    assert code["pydoc:code:json.decoder"].reader == "txt"
     with pytest.raises(InputError, match="unknown input pydoc:signature"):
         resolve(["pydoc:signature"], tmp_path)

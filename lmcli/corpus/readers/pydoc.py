@@ -1,4 +1,4 @@
-"""pydoc: the English text that comes with every Python: its language reference and the docstrings of its library.
+"""pydoc: the text that comes with every Python: its language reference, the docstrings of its library, and its code.
 
 About two megabytes for trying things out without a download. The files are parsed, never imported.
 """
@@ -44,12 +44,15 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def sources(item: str) -> list[Source]:
-    """The files behind `pydoc:` (documents) and `pydoc:signatures` (rows)."""
-    kinds = {"pydoc:": "pydoc", "pydoc:signatures": "signatures"}
+    """The files behind `pydoc:` (documents), `pydoc:code` (the same files as they are) and `pydoc:signatures` (rows)."""
+    kinds = {"pydoc:": "pydoc", "pydoc:code": "txt", "pydoc:signatures": "signatures"}
     if item not in kinds:
         raise InputError(f"unknown input {item}", f"known: {' '.join(kinds)}")
     library = Path(sysconfig.get_path("stdlib"))
-    found = [Source(f"pydoc:{_module_name(path.relative_to(library))}", path, kinds[item]) for path in _files(library)]
+    kept = "code:" if item == "pydoc:code" else ""
+    found = [
+        Source(f"pydoc:{kept}{_module_name(path.relative_to(library))}", path, kinds[item]) for path in _files(library)
+    ]
     if item == "pydoc:" and (library / _TOPICS).is_file():
         found.append(Source("pydoc:topics", library / _TOPICS, "pydoc"))
     return found
