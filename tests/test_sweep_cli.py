@@ -97,7 +97,7 @@ def test_the_winner_is_written_into_lmcli_toml(lmcli: Lmcli, trained: Path) -> N
     ran = lmcli(*LINE, "--json", "--write")
     assert ran.code == 0, ran.err
     text = (trained / "lmcli.toml").read_text()
-    assert "# What this project makes." in text
+    assert "# An empty project for your own text." in text
     assert lmcli("train", "--dry-run").code == 0
     shown = {row["table"] + "." + row["key"]: row for row in lmcli("config", "show", "--json").json["settings"]}
     assert shown["model.depth"]["value"] == ran.json["winner"]["settings"]["model.depth"]

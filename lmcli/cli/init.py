@@ -32,8 +32,8 @@ def init(
     from lmcli.project import scaffold
 
     if show_list:
-        names = list(scaffold.templates())
-        return Shown({"templates": names}, names)
+        known = {name: scaffold.about(path) for name, path in scaffold.templates().items()}
+        return Shown({"templates": known}, [f"{name:12} {about}" for name, about in known.items()])
     done = scaffold.init(session.folder / directory, template, dry_run=dry_run)
     verb = "would write" if dry_run else "wrote"
     lines = [f"{verb} {name}" for name in done.written] + [f"kept {name}" for name in done.kept]

@@ -32,6 +32,12 @@ def templates() -> dict[str, Path]:
     return {path.name: path for path in sorted(home.iterdir()) if (path / document.NAME).is_file()}
 
 
+def about(template: Path) -> str:
+    """What a template is for: the first line of its lmcli.toml."""
+    first = (template / document.NAME).read_text(encoding="utf-8").partition("\n")[0]
+    return first.removeprefix("#").strip()
+
+
 def init(root: Path, template: str = DEFAULT, *, dry_run: bool = False) -> Scaffold:
     """Make `root` a project. Nothing that is there is changed. Raises InputError for an unknown template."""
     known = templates()
