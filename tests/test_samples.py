@@ -19,7 +19,7 @@ from lmcli.models.config import ModelConfig
 from lmcli.progress import Silent
 from lmcli.stages import samples
 from lmcli.training.config import TrainConfig
-from lmcli.training.loop import Probe
+from lmcli.training.ingredients import Probe
 from lmcli.training.pretrain import pretrain
 from tests.conftest import Lmcli
 from tests.projects import TINY, command, digests

@@ -15,7 +15,7 @@ from lmcli.models.decoder import Decoder
 from lmcli.progress import Progress
 from lmcli.tokens.tokenizer import Tokenizer
 from lmcli.training.config import TrainConfig
-from lmcli.training.loop import Probe
+from lmcli.training.ingredients import Probe
 from lmcli.training.metrics import MetricsLog
 
 TOKENS = 64

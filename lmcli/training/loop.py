@@ -2,71 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
-from lmcli.errors import DivergedError, Stopped
-from lmcli.objectives.batch import Batch
+from lmcli.errors import Stopped
 from lmcli.progress import Progress, Task
-from lmcli.training import health
-from lmcli.training.average import Averaging, best_view
+from lmcli.training import health, judging
+from lmcli.training.average import best_view
 from lmcli.training.clock import Clock
-from lmcli.training.plan import Extension, Replan
-from lmcli.training.schedules.shape import Schedule
+from lmcli.training.collection import no_collection
+from lmcli.training.ingredients import Ingredients
+from lmcli.training.run_log import RunLog
+from lmcli.training.saving import Saving
 from lmcli.training.shared_run import Run
 from lmcli.training.signals import Interrupted, Interrupts, caught
-from lmcli.training.state import Best, Figures, State
-from lmcli.training.step import Stepper
-
-Source = Callable[[int], Sequence[Batch]]
-"""Step number, from 1 -> its micro-batches: a pure function, so that resuming can't differ from not stopping."""
-
-
-@dataclass(frozen=True)
-class Probe:
-    """Something to look at during training (samples, metrics): called with the step and the model in eval mode."""
-
-    at: Callable[[int], bool]
-    call: Callable[[int, nn.Module], None]
-    go_on: Callable[[int], None] = lambda step: None
-    """Called before training with the step after which it goes on: what was noted after that comes again."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ingredients:
-    """What a run is made of, apart from its directory. `peak_lr` is what the log's `lr` is a multiple of."""
-
-    stepper: Stepper
-    source: Source
-    schedule: Schedule
-    validate: Callable[[nn.Module, Callable[[], None]], Figures] | None
-    early_stop: int
-    peak_lr: float
-    probes: Sequence[Probe] = ()
-    replan: Callable[[int, float, float], Replan] | None = None
-    """(step, seconds that a step cost with all that went on around it, seconds elapsed) -> the rest of the run; asked
-    once, when the share `replan_at` of the run is done."""
-    replan_at: float = 0.4
-    cooldown_start: float | None = None
-    """The share of the run after which the schedule cools down: the state before that is kept."""
-    extend: Callable[[State], Extension] | None = None
-    """Where the run is to end instead, asked once: before the cooldown."""
-    on_row: Callable[[Mapping[str, Any]], None] | None = None
-    """Called with each row of the log."""
-    samples: Callable[[int], Sequence[int]] | None = None
-    """Step number -> the numbers of the samples in its batch."""
-    skips: int = 0
-    """Steps that may be left out because their loss or gradient is not finite."""
-    stop_on_divergence: bool = False
-    keep: int = 1
-    """Latest checkpoints to keep."""
+from lmcli.training.state import State
 
 
 def train(run: Run, parts: Ingredients, progress: Progress, clock: Clock) -> State:
@@ -75,27 +29,13 @@ def train(run: Run, parts: Ingredients, progress: Progress, clock: Clock) -> Sta
     Raises DivergedError before a step that isn't finite would be taken, and Stopped after a signal, when the state of
     the last completed step is on the disk. The global random state is left as it was.
     """
-    with caught(parts.stepper.world) as interrupts, torch.random.fork_rng(devices=[]), _no_collection():
+    with caught(parts.stepper.world) as interrupts, torch.random.fork_rng(devices=[]), no_collection():
         return _Loop(run, parts, progress, clock, interrupts).run()
 
 
 def _by_term(terms: Mapping[str, float]) -> dict[str, float]:
     """The means of a loss with several terms, as metrics.jsonl has them."""
     return {f"loss_{term}": mean for term, mean in terms.items()} if len(terms) > 1 else {}
-
-
-@contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
-    """Without the cyclic garbage collector, whose pauses a step can't afford; tensors are freed by their counts."""
-    enabled = gc.isenabled()
-    gc.freeze()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-        if enabled:
-            gc.enable()
 
 
 class _Loop:
@@ -105,8 +45,7 @@ class _Loop:
         self._progress, self._clock, self._interrupts = progress, clock, interrupts
         self._model, self._optimizer = parts.stepper.model, parts.stepper.optimizer
         self._state = State()
-        self._saved: State | None = None
-        self._new_best: dict[str, Tensor] | None = None
+        self._saving, self._log = Saving(run, parts), RunLog(run, parts, progress)
         self._first = (0, 0.0)  # the step and the elapsed seconds with which this command began
 
     def run(self) -> State:
@@ -124,10 +63,9 @@ class _Loop:
         return self._state
 
     def _resume(self) -> None:
-        saved = self._run.checkpoints.state()
+        saved = self._saving.resume()
         if saved is not None:
-            self._state = self._saved = saved
-            self._run.checkpoints.restore(self._model, self._optimizer)
+            self._state = saved
             self._clock.resume(saved.elapsed)
             if not saved.ending:
                 self._progress.say(f"going on after step {saved.step} of {self._run.timeline.steps}")
@@ -196,21 +134,18 @@ class _Loop:
         """
         count = self._state.health.skipped + 1
         if count > self._parts.skips or not self._parts.stepper.has_finite_weights():
-            raise self._diverged(row)
+            raise self._log.diverged(row)
         self._state = replace(self._state, health=replace(self._state.health, skipped=count))
         kept = {
             **health.finite(row),
             "tokens": self._state.tokens,
             "skipped": health.wrong(row),
-            **self._samples(row["step"]),
+            **self._log.samples(row["step"]),
         }
         self._progress.warn(
             f"step {row['step']} is left out, number {count} of at most {self._parts.skips}: {kept['skipped']}"
         )
         return kept
-
-    def _samples(self, step: int) -> dict[str, list[int]]:
-        return {"samples": list(self._parts.samples(step))} if self._parts.samples else {}
 
     def _after_step(self, row: Any, task: Task) -> None:
         """Validation, log, re-plan and checkpoint of the step that `row` tells of; done anew when it was cut short."""
@@ -222,14 +157,18 @@ class _Loop:
                 figures = self._parts.validate(self._model, self._interrupts.check)
             row |= figures.row()
             if not math.isfinite(figures.loss):
-                raise self._diverged(row)
-            state = self._judge(state, figures)
+                raise self._log.diverged(row)
+            state, messages = judging.judged(state, figures, self._parts.early_stop)
+            for message in messages:
+                self._progress.say(message)
         self._call_probes(step)
         if final and not state.ending:
             state = replace(state, ending="steps")
         if state.ending and not self._parts.validate:
-            state = self._keep(state, None)
-        self._log(row, state, task)
+            state = judging.best_now(state, None)
+        if judging.is_best(state):
+            self._saving.keep_best()
+        self._log.after_step(row, state, task)
         self._state = state
         if state.ending or self._interrupts.take_save() or step % self._pace.save_every == 0:
             self._save()
@@ -242,29 +181,10 @@ class _Loop:
             return state
         found, messages = health.after_step(state.health, row["step"], row["loss"])
         if found.diverges and self._parts.stop_on_divergence:
-            raise self._diverged(row, health.divergence(found, row["step"], row["loss"]))
+            raise self._log.diverged(row, health.divergence(found, row["step"], row["loss"]))
         for message in messages:
             self._progress.warn(message)
         return replace(state, health=found)
-
-    def _judge(self, state: State, figures: Figures) -> State:
-        """Best so far, or one more validation without progress."""
-        best = state.best.figures if state.best else None
-        previous, best_step = state.last.loss if state.last else None, state.best.step if state.best else state.step
-        found, messages = health.after_validation(state.health, figures.loss, previous, best_step)
-        for message in messages:
-            self._progress.say(message)
-        state = replace(state, health=found)
-        if best is None or figures.loss < best.loss:
-            return self._keep(state, figures)
-        worse = state.worse + 1
-        stop = bool(self._parts.early_stop) and worse >= self._parts.early_stop
-        return replace(state, last=figures, worse=worse, ending="early stop" if stop else None)
-
-    def _keep(self, state: State, figures: Figures | None) -> State:
-        with best_view(self._optimizer):
-            self._new_best = {name: p.detach().clone() for name, p in self._model.named_parameters()}
-        return replace(state, best=Best(state.step, figures), last=figures, worse=0)
 
     def _call_probes(self, step: int) -> None:
         due = [probe for probe in self._parts.probes if probe.at(step)]
@@ -274,24 +194,6 @@ class _Loop:
                 for probe in due:
                     probe.call(step, self._model)
             self._model.train()
-
-    def _log(self, row: dict[str, Any], state: State, task: Task) -> None:
-        if (
-            "val_loss" in row
-            or "skipped" in row
-            or state.ending
-            or row["step"] % self._pace.log_every == 0
-            or row["step"] == 1
-        ):
-            had_failed = self._run.metrics.failure is not None
-            self._run.metrics.append(row)
-            if self._parts.on_row:
-                self._parts.on_row(row)
-            if self._run.metrics.failure is not None and not had_failed:
-                self._progress.warn(f"metrics.jsonl lacks rows: {self._run.metrics.failure}; training goes on")
-        validated = f", validation {state.last}" if state.last else ""
-        loss = f"loss {row['loss']:.3f}" if "loss" in row else "no step taken"
-        task.describe(f"{row['tokens_per_second']:,.0f} tokens/s, {loss}{validated}")
 
     def _replan_once(self, task: Task, *, due: bool = False) -> None:
         """At the start of the cooldown, fit the rest of the run to the time that is left; logged before it counts."""
@@ -309,38 +211,16 @@ class _Loop:
 
     def _save(self, *, stable: bool = False) -> None:
         self._state = replace(self._state, elapsed=round(self._clock.elapsed(), 3))
-        self._run.metrics.sync()
-        weights = {name: parameter.detach() for name, parameter in self._model.named_parameters()}
-        self._run.checkpoints.save(
-            self._state,
-            weights,
-            self._optimizer.state(),
-            self._new_best,
-            stable=stable,
-            keep=self._parts.keep,
-            averaged=isinstance(self._optimizer, Averaging),
-        )
-        self._saved, self._new_best = self._state, None
+        self._saving.save(self._state, stable=stable)
 
     def _stopped(self, signal_number: int) -> Stopped:
-        if self._state.step and (self._saved is None or self._saved.step != self._state.step):
+        if self._state.step and not self._saving.has(self._state):
             self._save()
         where = f"after step {self._state.step} of {self._run.timeline.steps}"
         return Stopped(signal_number, f"stopped {where}", "the same command goes on from there")
 
-    def _diverged(self, row: Mapping[str, Any], what: str = "") -> DivergedError:
-        """The error that ends the run at the step of `row`, which is logged; `what` if all figures are finite."""
-        bad, step = what or health.wrong(row), row["step"]
-        self._run.metrics.append({**health.finite(row), "diverged": bad, **self._samples(step)})
-        last = self._run.checkpoints.last
-        good = f"the last good checkpoint is step {last.step}" if last else "there is no checkpoint yet"
-        message = f"training diverged at step {step} (learning rate {row['lr']:.3g}): {bad}; {good}"
-        samples = self._samples(step).get("samples", [])
-        batch = f" (the batch has the samples {health.few(samples)})" if samples else ""
-        hint = f"lower the learning rate (optimizer.lr), or look for broken text in the data{batch}"
-        return DivergedError(message, hint)
-
     def _end_without_steps(self) -> None:
         """A run of 0 steps: its result is the model that it began with."""
-        self._state = self._keep(replace(self._state, ending="steps"), None)
+        self._state = judging.best_now(replace(self._state, ending="steps"), None)
+        self._saving.keep_best()
         self._save()

@@ -22,8 +22,9 @@ from lmcli.training.clock import Clock
 from lmcli.training.config import PretrainConfig
 from lmcli.training.continuing import Base
 from lmcli.training.health import skips_allowed
+from lmcli.training.ingredients import Ingredients, Probe
 from lmcli.training.layout import Layout
-from lmcli.training.loop import Ingredients, Probe, train
+from lmcli.training.loop import train
 from lmcli.training.origin import Origin
 from lmcli.training.outcome import Outcome, bytes_per_weight, compute_of, outcome_of
 from lmcli.training.plan import Plan

@@ -24,7 +24,8 @@ from lmcli.project import durable
 from lmcli.training import joining, shard_files
 from lmcli.training.average import Averaging
 from lmcli.training.clock import Clock
-from lmcli.training.loop import Ingredients, train
+from lmcli.training.ingredients import Ingredients
+from lmcli.training.loop import train
 from lmcli.training.optimizers.adamw import AdamW
 from lmcli.training.optimizers.muon import Muon
 from lmcli.training.outcome import outcome_of

@@ -12,7 +12,7 @@ from lmcli.errors import Stopped
 from lmcli.objectives.next_token import RunningText
 from lmcli.training.average import Averaging
 from lmcli.training.config import TrainConfig
-from lmcli.training.loop import Probe
+from lmcli.training.ingredients import Probe
 from lmcli.training.optimizers.adamw import AdamW
 from lmcli.training.optimizers.muon import Muon
 from lmcli.training.run import RunDirectory

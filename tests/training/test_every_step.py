@@ -17,7 +17,7 @@ from lmcli.errors import Stopped
 from lmcli.tokens.shards import TokenStream
 from lmcli.tokens.windows import Windows
 from lmcli.training.checkpoints import Checkpoints
-from lmcli.training.loop import Probe
+from lmcli.training.ingredients import Probe
 from lmcli.training.metrics import read_metrics
 from tests.training.test_pretrain import SMALL, corpus, run
 from tests.training.tiny import weights_digest

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lmcli.objectives.batch import Batch
-from lmcli.training.loop import Source
+from lmcli.training.ingredients import Source
 from lmcli.training.optimizers.adamw import AdamW
 from lmcli.training.run import RunDirectory
 from tests.training.tiny import ingredients, run_digest, run_tiny

@@ -27,7 +27,7 @@ from lmcli.training.health import (
     few,
     skips_allowed,
 )
-from lmcli.training.loop import Source
+from lmcli.training.ingredients import Source
 from lmcli.training.metrics import read_metrics
 from lmcli.training.optimizers.adamw import AdamW
 from lmcli.training.optimizers.sgd import Sgd

@@ -15,7 +15,8 @@ from lmcli.errors import DivergedError
 from lmcli.objectives.batch import IGNORED, Batch, make_batch
 from lmcli.progress import Silent
 from lmcli.training.clock import Clock
-from lmcli.training.loop import Probe, Source, train
+from lmcli.training.ingredients import Probe, Source
+from lmcli.training.loop import train
 from lmcli.training.metrics import read_metrics
 from lmcli.training.optimizers.adamw import AdamW
 from lmcli.training.optimizers.muon import Muon

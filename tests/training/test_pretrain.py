@@ -22,7 +22,7 @@ from lmcli.tokens.encoding import encode
 from lmcli.tokens.tokenizer import Tokenizer
 from lmcli.tokens.training import train_tokenizer
 from lmcli.training.config import TrainConfig
-from lmcli.training.loop import Probe
+from lmcli.training.ingredients import Probe
 from lmcli.training.metrics import read_metrics
 from lmcli.training.outcome import Outcome
 from lmcli.training.pretrain import pretrain

@@ -14,7 +14,7 @@ import torch
 
 from lmcli.errors import Stopped
 from lmcli.objectives.batch import Batch
-from lmcli.training.loop import Source
+from lmcli.training.ingredients import Source
 from lmcli.training.optimizers import OPTIMIZERS
 from lmcli.training.optimizers.adamw import AdamW
 from lmcli.training.optimizers.muon import Muon

@@ -13,7 +13,7 @@ import torch
 from lmcli.errors import MachineError
 from lmcli.objectives.batch import Batch
 from lmcli.training import shortage
-from lmcli.training.loop import Source
+from lmcli.training.ingredients import Source
 from lmcli.training.optimizers.adamw import AdamW
 from lmcli.training.run import RunDirectory
 from lmcli.training.shortage import Demand, free_bytes, is_shortage

@@ -24,7 +24,8 @@ from lmcli.progress import Progress, Silent
 from lmcli.project import durable
 from lmcli.tokens.window_batch import WindowBatch
 from lmcli.training.clock import Clock
-from lmcli.training.loop import Ingredients, Source, train
+from lmcli.training.ingredients import Ingredients, Source
+from lmcli.training.loop import train
 from lmcli.training.metrics import read_metrics
 from lmcli.training.optimizers.adamw import AdamW
 from lmcli.training.optimizers.muon import Muon
