@@ -18,7 +18,7 @@ from lmcli.errors import Stopped
 from lmcli.models.config import ModelConfig
 from lmcli.progress import Silent
 from lmcli.stages import samples
-from lmcli.training.config import TrainConfig
+from lmcli.training.config import PretrainConfig
 from lmcli.training.ingredients import Probe
 from lmcli.training.pretrain import pretrain
 from tests.conftest import Lmcli
@@ -59,7 +59,7 @@ def test_a_fine_tune_writes_samples_too(lmcli: Lmcli, trained: Path) -> None:
 def test_a_stop_leaves_no_row_out_and_repeats_none(stopped_at: int, tmp_path: Path) -> None:
     tokens = corpus(tmp_path / "corpus")
     config = decode(
-        TrainConfig,
+        PretrainConfig,
         {"length": "12 steps", "threads": 1, "batch_tokens": 64, "save_every": 4, "sample_every": 3, "eval_every": 5},
     )
     notes = Notes()
@@ -84,4 +84,4 @@ def test_a_stop_leaves_no_row_out_and_repeats_none(stopped_at: int, tmp_path: Pa
 
 
 def test_none_are_written_by_default(tmp_path: Path) -> None:
-    assert samples.probes(TrainConfig(), tmp_path, tmp_path / "nowhere", Silent()) == ()
+    assert samples.probes(PretrainConfig(), tmp_path, tmp_path / "nowhere", Silent()) == ()

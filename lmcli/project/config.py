@@ -10,6 +10,6 @@ from lmcli.config import section
 @section
 class ProjectConfig:
     inputs: Annotated[
-        tuple[str, ...], "files, folders, globs, pydoc:, pydoc:code or hf:NAME that the corpus is made of, relative to the project"
+        tuple[str, ...], "files, folders, globs, pydoc:, pydoc:code or hf:NAME, relative to the project"
     ] = ("corpus/",)
     default_model: Annotated[str, "the model that generate and eval use when none is named"] = "model"

@@ -76,7 +76,8 @@ def _result(project: Project, sweep: Sweep, trial: Trial, number: int, progress:
     key = run_key(replace(trial.stage, requested=requested), records)
     tokens = project.directory(entries["tokens"])
     directory, started = sweep.directory / trial.name, time.monotonic()
-    origin = Origin(made_from={"requested": requested}, extend=extend)
+    tokenizer = project.directory(entries["tokenizer"])
+    origin = Origin(made_from={"requested": requested}, extend=extend, tokenizer=tokenizer)
     try:
         outcome = pretrain(tokens, trial.model, train, directory, key, progress, started, origin=origin)
     except DivergedError as error:

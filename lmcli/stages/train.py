@@ -84,14 +84,18 @@ def _trained(
     from lmcli.training.origin import Origin
     from lmcli.training.pretrain import pretrain
 
-    tokens, run, progress = work.inputs["tokens"], run_directory(work), work.progress
+    tokens, tokenizer = work.inputs["tokens"], work.inputs["tokenizer"]
+    run, progress = run_directory(work), work.progress
     origin = Origin(
-        made_from=made_from(work, without_extension(requested)), extend=train.extend, model=digest, base=base
+        made_from=made_from(work, without_extension(requested)),
+        extend=train.extend,
+        model=digest,
+        base=base,
+        tokenizer=tokenizer,
     )
-    watch = samples.probes(train, run, work.inputs["tokenizer"], progress)
+    watch = samples.probes(train, run, tokenizer, progress)
     world = world_of(train.strategy)
-    tokenizer = work.inputs["tokenizer"]
-    return pretrain(tokens, model, train, run, work.key, progress, work.started, watch, origin, world, tokenizer)
+    return pretrain(tokens, model, train, run, work.key, progress, work.started, watch, origin, world)
 
 
 def run_key(stage: Stage, records: Mapping[str, InputRecord]) -> str:

@@ -17,5 +17,7 @@ class Origin:
     """A later end than the settings' length, as `train.extend` has it; "" for none."""
     model: str | None = None
     """Digest of the model that the run has made so far, for an extension's lineage."""
+    tokenizer: Path | None = None
+    """The directory of the tokenizer that made the tokens, which some objectives ask."""
     base: Path | None = None
     """Directory of the model that is trained further; None trains a new one."""

@@ -54,13 +54,11 @@ def pretrain(
     probes: Sequence[Probe] = (),
     origin: Origin = Origin(),  # noqa: B008 - frozen
     world: World = SOLO,
-    tokenizer: Path | None = None,
 ) -> Outcome:
     """Train on the encoded corpus `tokens` in the run directory `directory`, or go on with what is there for `key`.
 
     `started` is the instant (`time.monotonic()`) at which the command began; a time budget counts from it. All
     processes of a `world` call this alike; rank 0 has the outcome.
-    `tokenizer` is the directory of the one that made the tokens, which some objectives ask.
     `key` doesn't depend on `origin.extend`: an extension goes on in the directory of the run that it extends.
     Raises InputError for a corpus that is too small, MachineError for too little memory, DivergedError, Stopped, and
     ArtifactError for damaged files.
@@ -70,7 +68,7 @@ def pretrain(
     settle = partial(extension.settle, asked=origin.extend, schedule=config.schedule, of=origin.model)
     run = open_run(directory, key, world, origin.made_from, settle)
     run.tell(progress)
-    bench = _Bench(tokens, model, config, compute_of(config, run.plan, world), origin.base, world, tokenizer)
+    bench = _Bench(tokens, model, config, compute_of(config, run.plan, world), origin, world)
     if run.plan is None:
         plan = bench.plan(world.clock(clock.elapsed), progress)
         check_space(directory, plan.parameters * bytes_per_weight(config))
@@ -101,17 +99,16 @@ class _Bench:
         model: ModelConfig,
         config: PretrainConfig,
         compute: Compute,
-        base: Path | None,
+        origin: Origin,
         world: World = SOLO,
-        tokenizer: Path | None = None,
     ) -> None:
         self._config, self.compute, self._world = config, compute, world
-        self._base = Base(base) if base else None
+        self._base = Base(origin.base) if origin.base else None
         self._dials = self._base.dials(model) if self._base else model
         self._train = TokenStream.open(tokens, "train")
         self._validation = TokenStream.open(tokens, "validation")
         self._family = family_of(self._dials)
-        setup = Setup(self._train.end_id, config.label_smoothing, tokenizer)
+        setup = Setup(self._train.end_id, config.label_smoothing, origin.tokenizer)
         self._objective = objective_for(self._family, self._dials.family, config.objective, setup)
 
     @property

@@ -21,7 +21,7 @@ from lmcli.tokens.config import TokenizerConfig
 from lmcli.tokens.encoding import encode
 from lmcli.tokens.tokenizer import Tokenizer
 from lmcli.tokens.training import train_tokenizer
-from lmcli.training.config import TrainConfig
+from lmcli.training.config import PretrainConfig
 from lmcli.training.ingredients import Probe
 from lmcli.training.metrics import read_metrics
 from lmcli.training.outcome import Outcome
@@ -49,7 +49,7 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(
     tokens: Path, path: Path, length: str, key: str = "key", probes: tuple[Probe, ...] = (), **train: Any
 ) -> Outcome:
-    config = decode(TrainConfig, {"length": length, "threads": 1, "batch_tokens": 64, **train})
+    config = decode(PretrainConfig, {"length": length, "threads": 1, "batch_tokens": 64, **train})
     model = decode(ModelConfig, SMALL)
     return pretrain(tokens, model, config, path, key, Silent(), time.monotonic(), probes)
 
@@ -120,14 +120,14 @@ def test_a_corpus_without_validation_trains_to_its_last_step(tmp_path: Path) -> 
 
 def test_a_corpus_shorter_than_a_window_is_refused_with_numbers(tmp_path: Path) -> None:
     tokens = corpus(tmp_path / "corpus", documents=1, validation=0)
-    config = decode(TrainConfig, {"length": "5 steps"})
+    config = decode(PretrainConfig, {"length": "5 steps"})
     with pytest.raises(InputError, match=r"has \d+ tokens, fewer than one window of model\.context = 4096"):
         pretrain(tokens, ModelConfig(context=4096), config, tmp_path / "run", "key", Silent(), time.monotonic())
 
 
 def test_a_corpus_of_a_few_words_trains_with_everything_automatic(tmp_path: Path) -> None:
     tokens = corpus(tmp_path / "corpus", documents=2, validation=1)
-    config = decode(TrainConfig, {"length": "2 epochs", "threads": 1})
+    config = decode(PretrainConfig, {"length": "2 epochs", "threads": 1})
     outcome = pretrain(tokens, ModelConfig(), config, tmp_path / "run", "key", Silent(), time.monotonic())
     assert outcome.steps >= 1
 

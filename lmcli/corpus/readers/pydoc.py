@@ -44,7 +44,7 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def sources(item: str) -> list[Source]:
-    """The files behind `pydoc:` (documents), `pydoc:code` (the same files as they are) and `pydoc:signatures` (rows)."""
+    """The files behind `pydoc:` (documents), `pydoc:code` (the files as they are) and `pydoc:signatures` (rows)."""
     kinds = {"pydoc:": "pydoc", "pydoc:code": "txt", "pydoc:signatures": "signatures"}
     if item not in kinds:
         raise InputError(f"unknown input {item}", f"known: {' '.join(kinds)}")
