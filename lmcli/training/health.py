@@ -1,7 +1,7 @@
 """What the course of a run says about its health: figures in, words out. Pure; its memory is a part of the run's state.
 
-The loss of a step is compared with the running median of those before it. Losses far above the median don't enter it,
-so that it stays what was usual before they came.
+The loss of a step is compared with the running median of those before it, from the second step on. Losses far above the
+median don't enter it, so that it stays what was usual before they came.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lmcli.errors import ConfigError
 WINDOW = 100
 """Losses that the median is taken of."""
 ENOUGH = 20
-"""Losses before which nothing is said."""
+"""Usual losses before which no single one is called a spike: the first few scatter, and a run is told of one spike."""
 SPIKE, DIVERGENCE = 2.0, 3.0
 """Times the median, above which a loss is a spike, and one of those that make a divergence."""
 PATIENCE = 50
@@ -44,8 +44,8 @@ class Health:
 
     @property
     def usual(self) -> float | None:
-        """The running median; None while there are too few losses."""
-        return statistics.median(self.losses) if len(self.losses) >= ENOUGH else None
+        """The running median; None before the first loss."""
+        return statistics.median(self.losses) if self.losses else None
 
     @property
     def diverges(self) -> bool:
@@ -61,6 +61,8 @@ def after_step(health: Health, step: int, loss: float) -> tuple[Health, Sequence
     health = replace(health, high=health.high + 1 if loss > DIVERGENCE * level else 0)
     if health.diverges:
         return _tell(health, DIVERGES, divergence(health, step, loss))
+    if len(health.losses) < ENOUGH:
+        return health, ()
     message = f"the loss jumped to {loss:.3g} at step {step}, from about {usual:.3g}: once does no harm; if it happens "
     return _tell(health, SPIKED, f"{message}often, lower the learning rate (optimizer.lr) or clip more (clip)")
 

@@ -56,7 +56,7 @@ def test_a_spike_is_said_once_and_a_fall_never() -> None:
     assert health.usual == 2.0
 
 
-def test_nothing_is_said_before_there_are_losses_to_compare_with() -> None:
+def test_no_spike_is_said_before_there_are_losses_to_compare_with() -> None:
     assert fed([1.0] * (ENOUGH - 1) + [9.0])[1] == []
     assert len(fed([1.0] * ENOUGH + [9.0])[1]) == 1
 
@@ -70,6 +70,28 @@ def test_a_divergence_takes_many_steps_in_a_row(high: int, diverges: bool) -> No
 
 def test_one_usual_loss_begins_the_count_anew() -> None:
     assert not fed([2.0] * WINDOW + [7.0] * (PATIENCE - 1) + [2.0] + [7.0] * (PATIENCE - 1))[0].diverges
+
+
+@pytest.mark.parametrize("usual", range(1, ENOUGH))
+def test_a_run_that_blows_up_in_its_first_steps_diverges(usual: int) -> None:
+    health, said = fed([4.0] * usual + [400.0 + n for n in range(PATIENCE)])
+    assert health.diverges
+    assert health.usual == 4.0
+    assert len(said) == 1
+    assert said[0].startswith("the loss has been above 3 times its usual 4 for 50 steps")
+
+
+def test_so_does_one_that_gets_worse_little_by_little() -> None:
+    health, said = fed([4.0 * min(1.3**n, 1e4) for n in range(ENOUGH + 3 * PATIENCE)])
+    assert health.diverges
+    assert health.usual is not None
+    assert health.usual < 12
+    assert len(said) == 1
+
+
+def test_first_losses_that_fall_or_scatter_are_no_divergence() -> None:
+    assert fed([11.0, 10.0, 7.0, 6.0, 5.5, 5.0] + [4.0] * 80)[1] == []
+    assert not fed([1.0, 3.0, 0.5, 2.5, 1.5, 0.8, 3.0] * 20)[0].diverges
 
 
 def test_losses_near_nothing_are_no_spikes() -> None:
@@ -244,3 +266,17 @@ def test_a_loss_that_stays_high_is_warned_of_and_stops_only_when_asked(tmp_path:
     assert last is not None
     assert last.step == 60
     assert "above 3 times" in rows_of(tmp_path / "stopped")[-1]["diverged"]
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_rate_of_10_is_called_diverging(ends: bool, tmp_path: Path) -> None:
+    """The loss blows up with the first steps and stays finite."""
+    notes, parts = Notes(), ingredients(Sgd(lr=10.0), validate=None, stop_on_divergence=ends)
+    if ends:
+        with pytest.raises(DivergedError, match=r"above 3 times its usual .* for 50 steps") as error:
+            run_tiny(tmp_path, parts, progress=notes, **WILD)
+        assert error.value.exit_code == 7
+    else:
+        assert run_tiny(tmp_path, parts, progress=notes, **WILD).ending == "steps"
+        assert len([line for line in notes.said if "above 3 times its usual" in line]) == 1
+    assert any(row["loss"] > 3 * rows_of(tmp_path)[0]["loss"] for row in rows_of(tmp_path)[1:20])
