@@ -67,7 +67,7 @@ def test_the_card_tells_where_the_model_comes_from(lmcli: Lmcli, exported: Path)
     for text in (
         "pipeline_tag: text-generation",
         "from transformers import Qwen3ForCausalLM",
-        "corpus of tokens: 3 files" if "clean" not in entries else "corpus of clean: 3 files",
+        "- corpus: 3 files, ",
         "corpus/0.txt",
         "bpe, ",
         "train 1,",
@@ -112,7 +112,9 @@ def test_a_mismatch_is_8_and_publishes_nothing(lmcli: Lmcli, exported: Path, mon
     assert ran.code == 8
     assert "model-hf is not published: transformers" in ran.err
     assert ran.err.count("\n") == 2  # a remark and the error
-    assert tree(exported) == before
+    assert {name: content for name, (_, content) in tree(exported).items()} == {
+        name: content for name, (_, content) in before.items()
+    }
 
 
 def test_a_missing_library_is_named_before_any_work(

@@ -56,7 +56,7 @@ def _input(item: Entry, name: str, digest: str, root: Path) -> str:
     if listing is None:
         return f"{name} of {item.name}: `{digest[:8]}`"
     names = _some([file.name for file in listing.files])
-    return f"{name} of {item.name}: {len(listing.files):,} files, {size(listing.size)} ({names}), `{digest[:8]}`"
+    return f"{name}: {len(listing.files):,} files, {size(listing.size)} ({names}), `{digest[:8]}`"
 
 
 def _some(names: list[str]) -> str:

@@ -14,6 +14,7 @@ from lmcli.models.stored import hf_tensors
 from lmcli.models.weights import write_tensors
 from lmcli.progress import Silent
 from lmcli.tokens.tokenizer import Tokenizer
+from tests.interchange.conftest import SPARE
 
 
 @pytest.fixture
@@ -51,7 +52,9 @@ def test_a_tokenizer_of_another_model_is_refused(theirs: Path, tmp_path: Path) -
     path = theirs / "tokenizer.json"
     document = json.loads(path.read_text())
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
-    document["added_tokens"].append({"id": 4000, "content": "<|far|>", **flags})
+    first = Tokenizer.load(theirs).vocab_size
+    added = [{"id": first + n, "content": f"<|more {n}|>", **flags} for n in range(SPARE + 1)]
+    document["added_tokens"] += added
     path.write_text(json.dumps(document))
     with pytest.raises(ArtifactError, match="tokens in the tokenizer, "):
         take_in(theirs, "theirs", tmp_path / "out", Silent())
