@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lmcli.errors import ArtifactError
 from lmcli.models.directory import load_model
 from lmcli.models.model import Model
 from lmcli.tokens.tokenizer import Tokenizer
@@ -38,6 +39,9 @@ class Source:
     def load(cls, name: str, directory: Path, text: str, **more: Any) -> Source:
         """The model of a directory, compared on `text`, which is repeated until it is long enough."""
         model, tokenizer = load_model(directory), Tokenizer.load(directory)
+        if tokenizer.vocab_size > model.shape.vocab_size:
+            found = f"{tokenizer.vocab_size} tokens in the tokenizer, {model.shape.vocab_size} in the model"
+            raise ArtifactError(f"{directory}: {found}", "use the tokenizer that the model was trained with")
         length = min(model.shape.context, LONGEST)
         ids = tokenizer.encode(text) or [tokenizer.end_id]
         rows = torch.tensor([ids[place % len(ids)] for place in range(ROWS * length)]).view(ROWS, length)
