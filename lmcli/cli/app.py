@@ -22,6 +22,8 @@ COMMANDS = {
     "finetune": ("lmcli.cli.finetune:finetune", "Train a model further on prompt and completion pairs."),
     "eval": ("lmcli.cli.eval:evaluate", "Perplexity, bits per byte, BLEU, ROUGE; gates for CI."),
     "generate": ("lmcli.cli.generate:generate", "Write text with a model."),
+    "import": ("lmcli.cli.importing:import_model", "Take in a Hugging Face model directory, or one of the hub."),
+    "export": ("lmcli.cli.export:export", "Hand a model on: Hugging Face, GGUF, ONNX, one archive; checked."),
     "run": ("lmcli.cli.run:run", "Make everything that is stale, in order."),
     "status": ("lmcli.cli.status:status", "What is fresh, stale or missing, and why."),
     "path": ("lmcli.cli.path:path", "Print where an artifact lies."),

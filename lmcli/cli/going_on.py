@@ -19,6 +19,7 @@ def base_of(session: Session, name: str, model: str | None) -> str | None:
     if model == name:
         message = f"{name} would take the place of the model that it is made from"
         raise UsageError(message, f"give the new model a name: --continue-from {model} --name NEW")
+    session.project.directory(entry)  # whose files are as they were made, or this raises
     session.console.say(f"from {model} as it is now: {entry.path}")
     return entry.path
 

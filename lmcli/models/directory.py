@@ -119,6 +119,9 @@ def load_decoder(path: Path, device: str = "cpu", *, dropout: float = 0.0) -> De
 def read_shape(path: Path) -> tuple[type[Model], Shape]:
     """The family and shape that config.json tells; ArtifactError when it is damaged or not implemented."""
     config = read_config(path)
+    if config.get("auto_map"):
+        message = f"{path / 'config.json'}: auto_map names code of the model's own, which is never run"
+        raise ArtifactError(message, "take a model that one of the families here computes")
     family = _family(config, path)
     return family, family.shape_from_hf(config, str(path / "config.json"))
 

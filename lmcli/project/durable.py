@@ -54,6 +54,13 @@ def create(path: Path) -> Iterator[BinaryIO]:
         os.fsync(file.fileno())
 
 
+def fsync_file(path: Path) -> None:
+    """Put a file that a library has written on the disk."""
+    _about_to("fsync", path)
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def append(path: Path, data: bytes, *, sync: bool) -> None:
     """Add whole lines to a log, all or nothing as far as this process lives; `sync` waits for the disk."""
     _about_to("append", path)

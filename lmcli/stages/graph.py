@@ -27,8 +27,10 @@ KINDS = Registry(
         "train": "lmcli.stages.train:TRAIN",
         "finetune": "lmcli.stages.finetune:FINETUNE",
         "grow": "lmcli.stages.grow:GROW",
+        "import": "lmcli.stages.importing:IMPORT",
         "eval": "lmcli.stages.evaluate:EVALUATE",
         "generate": "lmcli.stages.generate:GENERATE",
+        "export": "lmcli.stages.export:EXPORT",
     },
 )
 SINGLE = {"clean": "clean", "tokenizer": "tokenizer", "tokens": "tokens"}  # kinds with one artifact of a fixed name

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from lmcli import __version__
 from lmcli.config import dump
 from lmcli.errors import InputError
 from lmcli.project.config import ProjectConfig
@@ -13,7 +12,6 @@ from lmcli.project.lock import Entry
 from lmcli.project.stage import Files, Made, Stage, Work
 from lmcli.stages import models
 from lmcli.stages.kind import Kind, Request, named_tables
-from lmcli.stages.model_card import FRONT
 from lmcli.tokens.config import GrowConfig
 
 REVISION = 1
@@ -23,10 +21,12 @@ def assemble(request: Request) -> Stage:
     config: GrowConfig = request.section(f"grow.{request.name}")
     base = models.reference(request, config.model)
     path = request.project.root / config.add_tokens
+    requested = {"grow": dump(config)}
 
     def build(work: Work) -> Made:
         from lmcli.models.directory import load_decoder, save_model
         from lmcli.models.growing import grow_model
+        from lmcli.stages.publishing import card_of
         from lmcli.tokens import growing
         from lmcli.tokens.adopting import adopt
         from lmcli.tokens.config import TokenizerConfig
@@ -42,21 +42,24 @@ def assemble(request: Request) -> Stage:
         model = grow_model(load_decoder(directory), tokenizer.vocab_size, list(grown.spelled.values()))
         adopt(directory, base.name, TokenizerConfig(), work.out, work.progress, complete=False)
         growing.write_grown(grown, work.out)
-        save_model(model, work.out, work.out, card=_card(work, base.label(work, "base"), list(grown.spelled)))
         report = {
+            "about": f"{base.label(work, 'base')} with {len(grown.spelled)} more tokens, each of which begins as the "
+            "mean of the pieces that spelled it. Fine-tune it, so that it learns to use them.",
             "base": base.label(work, "base"),
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
             "vocab_size": tokenizer.vocab_size + len(grown.spelled),
             "added": list(grown.spelled),
             "known": list(grown.known),
         }
+        card = card_of(work, requested, Made(report), model)
+        save_model(model, work.out, work.out, card=card)
         return Made(report)
 
     return Stage(
         name=request.name,
         kind="grow",
         revision=REVISION,
-        requested={"grow": dump(config)},
+        requested=requested,
         inputs={"base": base.input, "tokens": token_file(config.add_tokens, path)},
         build=build,
         overrides=request.own.overrides,
@@ -74,16 +77,6 @@ def token_file(name: str, path: Path) -> Files:
         return [(name, path)]
 
     return Files(find)
-
-
-def _card(work: Work, base: str, added: Sequence[str]) -> str:
-    """Markdown with the front matter that the Hugging Face hub reads."""
-    inputs = "\n".join(f"- {name}: `{record.digest}`" for name, record in sorted(work.records.items()))
-    return (
-        f"{FRONT}# {work.name}\n\n"
-        f"{base} with {len(added)} more tokens, each of which begins as the mean of the pieces that spelled it. "
-        f"Fine-tune it, so that it learns to use them.\n\n## Made from\n\n{inputs}\n\nby lmcli {__version__}.\n"
-    )
 
 
 def summary(entry: Entry, directory: Path) -> Sequence[str]:

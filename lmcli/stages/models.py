@@ -11,7 +11,7 @@ from lmcli.project.project import Project
 from lmcli.project.stage import Artifact, Files, Input, Work
 from lmcli.stages.kind import Request
 
-MODEL_KINDS = ("train", "finetune", "grow")
+MODEL_KINDS = ("train", "finetune", "grow", "import")
 
 
 @dataclass(frozen=True)

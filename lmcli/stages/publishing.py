@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from lmcli.models.directory import save_model
+from lmcli.models.model import Model
+from lmcli.project.lock import Entry
+from lmcli.project.project import Project
+from lmcli.project.runner import versions
 from lmcli.project.stage import Made, Work
 from lmcli.stages.model_card import card
 from lmcli.training.outcome import Outcome
@@ -15,8 +19,8 @@ from lmcli.training.outcome import Outcome
 
 def publish(outcome: Outcome, work: Work, tokenizer: Path, requested: Mapping[str, Any], about: str) -> Made:
     """Write the model with its best weights; the report holds the log's rows of the best and of the last step."""
-    save_model(outcome.model, tokenizer, work.out, card=card(outcome, work, requested, about))
-    report = {
+    report: dict[str, Any] = {
+        "about": about,
         "parameters": outcome.plan.parameters,
         "steps": outcome.steps,
         "tokens": outcome.tokens,
@@ -30,7 +34,39 @@ def publish(outcome: Outcome, work: Work, tokenizer: Path, requested: Mapping[st
         report["skipped"] = outcome.skipped
     if outcome.extension:
         report["extended"] = {key: getattr(outcome.extension, key) for key in ("asked", "step", "steps", "of")}
-    return Made(report, outcome.plan.to_json())
+    made = Made(report, outcome.plan.to_json())
+    save_model(outcome.model, tokenizer, work.out, card=card_of(work, requested, made, outcome.model))
+    return made
+
+
+def card_of(work: Work, requested: Mapping[str, Any], made: Made, model: Model) -> str:
+    """The card of a model that is just being made, which has no entry in the manifest yet."""
+    entry = Entry(
+        name=work.name,
+        kind="",
+        path="",
+        digest="",
+        bytes=0,
+        stage="",
+        revision=0,
+        requested=dict(requested),
+        inputs=dict(work.records),
+        versions=versions(),
+        plan=dict(made.plan),
+        report=dict(made.report),
+    )
+    return card(entry, Project(work.root).manifest(), work.root, architecture_of(model))
+
+
+def architecture_of(model: Model) -> str:
+    """The class of transformers that computes the same; "" where there is none."""
+    named = model.hf_config(end_id=0, pad_id=0, dtype="float32").get("architectures") or [""]
+    return str(named[0])
+
+
+def family_of(model: Model) -> str:
+    """The family's name."""
+    return str(model.hf_config(end_id=0, pad_id=0, dtype="float32")["model_type"])
 
 
 def open_run(work: Work) -> Path:

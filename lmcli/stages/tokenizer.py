@@ -11,7 +11,7 @@ from lmcli.config import dump
 from lmcli.project.config import ProjectConfig
 from lmcli.project.document import Document
 from lmcli.project.lock import Entry
-from lmcli.project.stage import Files, Input, Made, Stage, Work
+from lmcli.project.stage import Artifact, Files, Input, Made, Stage, Work
 from lmcli.stages import text
 from lmcli.stages.grow import token_file
 from lmcli.stages.kind import Kind, Request
@@ -31,7 +31,7 @@ _TRAINING = ("kind", "vocab_size", "sample_bytes", "pattern", "min_frequency", "
 
 def assemble(request: Request) -> Stage:
     config: TokenizerConfig = request.section("tokenizer")
-    inputs: dict[str, Input] = _taken_over(config, request.project.root) if config.source else text.text_input(request)
+    inputs: dict[str, Input] = _taken_over(config, request) if config.source else text.text_input(request)
     if config.add_tokens:
         inputs["added"] = token_file(config.add_tokens, request.project.root / config.add_tokens)
 
@@ -58,7 +58,12 @@ def _requested(config: TokenizerConfig) -> dict[str, Any]:
     return {key: value for key, value in stated.items() if not (config.source and key in _TRAINING)}
 
 
-def _taken_over(config: TokenizerConfig, root: Path) -> dict[str, Input]:
+def _taken_over(config: TokenizerConfig, request: Request) -> dict[str, Input]:
+    """A model that was imported by its name, or the files at a path."""
+    root = request.project.root
+    if request.kinds.get(config.source) == "import":
+        return {"from": Artifact(config.source)}
+
     def find() -> list[tuple[str, Path | None]]:
         from lmcli.tokens.adopting import files_of
 
@@ -70,7 +75,8 @@ def _taken_over(config: TokenizerConfig, root: Path) -> dict[str, Input]:
 def _take_over(config: TokenizerConfig, work: Work) -> dict[str, Any]:
     from lmcli.tokens.adopting import adopt
 
-    return asdict(adopt(work.root / config.source, config.source, config, work.out, work.progress))
+    source = work.inputs.get("from", work.root / config.source)
+    return asdict(adopt(source, config.source, config, work.out, work.progress))
 
 
 def _train(request: Request, config: TokenizerConfig, work: Work) -> dict[str, Any]:

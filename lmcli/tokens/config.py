@@ -57,7 +57,7 @@ class TokenizerConfig:
     ] = "auto"
     source: Annotated[
         str,
-        "take the tokenizer of this Hugging Face directory, or this tokenizer.json, instead of training one",
+        "take the tokenizer of this Hugging Face directory, imported model or tokenizer.json, instead of training one",
         Flag("--from"),
     ] = ""
     add_tokens: Annotated[

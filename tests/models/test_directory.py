@@ -215,9 +215,12 @@ def test_pickles_are_never_opened(name: str, saved: Path, tmp_path: Path) -> Non
 
 
 def test_code_in_the_directory_is_never_run(saved: Path, tmp_path: Path) -> None:
+    """Case 42: a model whose code is its own may compute something else under a known name."""
     (saved / "modeling_x.py").write_text(f"open({str(tmp_path / 'canary')!r}, 'w')")
-    edit(saved, auto_map={"AutoModelForCausalLM": "modeling_x.X"})
     load_model(saved)
+    edit(saved, auto_map={"AutoModelForCausalLM": "modeling_x.X"})
+    with pytest.raises(ArtifactError, match="auto_map names code"):
+        load_model(saved)
     assert not (tmp_path / "canary").exists()
 
 

@@ -1,0 +1,81 @@
+"""Whether another library computes what we compute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lmcli.errors import GateError
+
+TOLERANCES = {"float32": 1e-3, "float16": 1e-2, "bfloat16": 5e-2, "q8_0": 5e-2, "int8": 0.25}
+"""How far a logit may be off, for each unit of the largest one: rounding moves all of them a little, and what is read
+in another order or turned by another angle moves some of them by their whole size."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A comparison of logits over `tokens` positions.
+
+    `difference` is the largest absolute one, `largest` the largest logit of ours, `agreement` the share of positions
+    with the same most likely token, `divergence` the mean of KL(ours, theirs) in nats.
+    """
+
+    library: str
+    version: str
+    precision: str
+    tokens: int
+    difference: float
+    tolerance: float
+    largest: float
+    agreement: float
+    divergence: float
+
+    @property
+    def holds(self) -> bool:
+        return self.difference <= self.tolerance
+
+    def to_json(self) -> dict[str, Any]:
+        """Rounded to what is meaningful."""
+        return {
+            key: float(f"{value:.4g}") if isinstance(value, float) else value for key, value in asdict(self).items()
+        }
+
+    def __str__(self) -> str:
+        return (
+            f"{self.library} {self.version}: logits differ by {self.difference:.2g} at most ({self.tolerance:.2g} "
+            f"allowed) over {self.tokens:,} tokens, {self.agreement:.1%} with the same most likely token"
+        )
+
+
+def compare(ours: Tensor, theirs: Tensor, *, library: str, version: str, precision: str) -> Check:
+    """Logits (..., v) of ours and theirs, each converted to float32. A shape that differs is a GateError."""
+    if ours.shape != theirs.shape:
+        raise GateError(f"{library} gives logits of shape {list(theirs.shape)}, not {list(ours.shape)}")
+    ours, theirs = ours.float().flatten(0, -2), theirs.float().flatten(0, -2)
+    largest = ours.abs().max().item()
+    difference = (ours - theirs).abs().max().item()
+    likely, alike = ours.log_softmax(-1), theirs.log_softmax(-1)
+    return Check(
+        library=library,
+        version=version,
+        precision=precision,
+        tokens=len(ours),
+        difference=difference if difference == difference else float("inf"),  # NaN compares with nothing
+        tolerance=TOLERANCES[precision] * max(1.0, largest),
+        largest=largest,
+        agreement=(ours.argmax(-1) == theirs.argmax(-1)).float().mean().item(),
+        divergence=torch.nn.functional.kl_div(alike, likely, log_target=True, reduction="batchmean").item(),
+    )
+
+
+def require(checks: Sequence[Check], what: str) -> None:
+    """GateError (exit 8) for the first comparison that fails."""
+    for check in checks:
+        if not check.holds:
+            message = f"{what} is not published: {check.library} {check.version} computes other logits"
+            figures = f"they differ by {check.difference:.3g} where {check.tolerance:.3g} is allowed"
+            raise GateError(f"{message}, {figures}", "please report it with the output of `lmcli env`")
