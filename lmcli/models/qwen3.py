@@ -154,3 +154,6 @@ class Qwen3(Decoder):
 
     def hf_repeats(self) -> dict[str, str]:
         return {MODEL_NAMES["head"]: MODEL_NAMES["embedding"]} if self.head is None else {}
+
+    def hf_prefix(self) -> str:
+        return "model."

@@ -6,6 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from lmcli.errors import ArtifactError
+from lmcli.models.hf_values import (
+    Fixed,
+    check_fixed,
+    depth_of,
+    flag_of,
+    list_of,
+    number_of,
+    rope_theta,
+    size_of,
+    unsupported,
+)
 from lmcli.models.model import Names, Piece
 from lmcli.models.shape import Shape
 
@@ -33,21 +44,13 @@ SIZES = {
     "ffn": "intermediate_size",
     "context": "max_position_embeddings",
 }
-MAX_SIZE = 1 << 27
-MAX_DEPTH = 1_000
 
-# Keys that change what is computed, with the values that mean what is implemented here (None: absent).
-FIXED: Mapping[str, tuple[Any, ...]] = {
+FIXED: Fixed = {
     "hidden_act": ("silu", None),
     "attention_bias": (False, None),
     "use_sliding_window": (False, None),
     "partial_rotary_factor": (1.0, None),
     "quantization_config": (None,),
-}
-PLAIN_ROPE: Mapping[str, tuple[Any, ...]] = {
-    "rope_type": ("default",),
-    "type": ("default",),
-    "partial_rotary_factor": (1.0, None),
 }
 
 
@@ -104,55 +107,18 @@ def from_hf_config(config: Mapping[str, Any], where: str) -> Shape:
     Raises ArtifactError for a missing or impossible value, and for a setting that would change the computation in a
     way that is not implemented. Keys that change nothing are not looked at.
     """
-    for key, allowed in FIXED.items():
-        if config.get(key) not in allowed:
-            raise _unsupported(where, key, config[key])
-    if set(_list(config, "layer_types")) - {"full_attention"}:
-        raise _unsupported(where, "layer_types", config["layer_types"])
-    sizes = {field: _size(config, key, where) for field, key in SIZES.items()}
-    if sizes["depth"] > MAX_DEPTH:
-        raise ArtifactError(f"{where}: num_hidden_layers {sizes['depth']} is not possible (at most {MAX_DEPTH})")
-    if sizes["head_dim"] % 2 or sizes["heads"] % sizes["kv_heads"]:
+    check_fixed(config, FIXED, where)
+    if set(list_of(config, "layer_types")) - {"full_attention"}:
+        raise unsupported(where, "layer_types", config["layer_types"])
+    heads = size_of(config, SIZES["heads"], where)
+    defaults = {"kv_heads": heads}
+    sizes = {field: size_of(config, key, where, defaults.get(field)) for field, key in SIZES.items()}
+    depth_of(config, SIZES["depth"], where)
+    if sizes["head_dim"] % 2 or heads % sizes["kv_heads"]:
         raise ArtifactError(f"{where}: head_dim must be even and num_key_value_heads divide num_attention_heads")
-    tied = config.get("tie_word_embeddings", False)
-    if not isinstance(tied, bool):
-        raise ArtifactError(f"{where}: tie_word_embeddings = {tied!r} is not possible")
-    epsilon = _number(config.get("rms_norm_eps", 1e-6), "rms_norm_eps", where)
-    return Shape(**sizes, rope_theta=_rope_theta(config, where), norm_eps=epsilon, tie_embeddings=tied)
-
-
-def _rope_theta(config: Mapping[str, Any], where: str) -> float:
-    """The base of the rotary wavelengths, from where version 4 or version 5 of transformers keeps it."""
-    theta = config.get("rope_theta", 10_000.0)
-    for key in ("rope_scaling", "rope_parameters"):
-        rope = config.get(key) or {}
-        if not isinstance(rope, dict):
-            raise _unsupported(where, key, rope)
-        theta = rope.get("rope_theta", theta)
-        if any(value not in PLAIN_ROPE.get(name, ()) for name, value in rope.items() if name != "rope_theta"):
-            raise _unsupported(where, key, rope)
-    return _number(theta, "rope_theta", where)
-
-
-def _size(config: Mapping[str, Any], key: str, where: str) -> int:
-    value = config.get(key)
-    if value is None and key == "num_key_value_heads":
-        value = config.get("num_attention_heads")
-    if type(value) is not int or not 1 <= value <= MAX_SIZE:
-        raise ArtifactError(f"{where}: {key} = {value!r} is not possible", f"a whole number up to {MAX_SIZE}")
-    return value
-
-
-def _number(value: Any, key: str, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e30:
-        raise ArtifactError(f"{where}: {key} = {value!r} is not possible", "a positive number")
-    return float(value)
-
-
-def _list(config: Mapping[str, Any], key: str) -> list[str]:
-    value = config.get(key) or []
-    return [str(item) for item in value] if isinstance(value, list) else [str(value)]
-
-
-def _unsupported(where: str, key: str, value: Any) -> ArtifactError:
-    return ArtifactError(f"{where}: {key} = {value!r} is not implemented", "take a model without it")
+    return Shape(
+        **sizes,
+        rope_theta=rope_theta(config, where),
+        norm_eps=number_of(config, "rms_norm_eps", where, 1e-6),
+        tie_embeddings=flag_of(config, "tie_word_embeddings", where, False),
+    )

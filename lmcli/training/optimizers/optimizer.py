@@ -35,8 +35,8 @@ def named_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def is_matrix(name: str, parameter: Tensor) -> bool:
-    """Whether a parameter is a hidden layer's matrix: not an embedding, output layer, gain or bias."""
-    return parameter.ndim == 2 and "." in name
+    """Whether a parameter is a hidden layer's matrix: not a table to look up, output layer, gain or bias."""
+    return parameter.ndim == 2 and name.endswith(".weight")
 
 
 def restore(target: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None:
