@@ -65,7 +65,7 @@ FIXED: Fixed = {
 
 def names(shape: Shape, body: str, others: Mapping[str, str]) -> Names:
     """Own parameter name -> Hugging Face's, with `others` for what lies outside of the blocks."""
-    table = {own: (Piece(name.format(body=body)),) for own, name in others.items()}
+    table: dict[str, tuple[Piece, ...]] = {own: (Piece(name.format(body=body)),) for own, name in others.items()}
     for layer in range(shape.depth):
         for own, parts in BLOCK.items():
             rows = shape.width if len(parts) > 1 else None

@@ -150,7 +150,7 @@ class Electra(_Body):
 
     @classmethod
     def shape_from_hf(cls, config: Mapping[str, Any], where: str) -> Shape:
-        return ElectraShape(**electra_files.sizes(config, where), **electra_files.generator_sizes(config, where))
+        return ElectraShape(**{**electra_files.sizes(config, where), **electra_files.generator_sizes(config, where)})
 
     def hf_config(self, *, end_id: int, pad_id: int, dtype: str) -> dict[str, Any]:
         shape = cast(ElectraShape, self.shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Any, Self
 
 from lmcli.models.config import ModelConfig
 from lmcli.models.encoder_shape import EncoderShape
@@ -50,18 +50,19 @@ class ElectraShape(GeneratorShape):
     def of(cls, config: ModelConfig, vocab_size: int) -> Self:
         """The shape of a config without `auto`; that of the token vectors alone may be left.
 
-        As in ELECTRA (Clark et al., 2020, appendix A), the generator has the same depth, and a share of the width, heads
-        and feed-forward size; the token vectors of small models are at most 128 wide, those of others as wide as the
-        blocks.
+        As in ELECTRA (Clark et al., 2020, appendix A), the generator has the same depth, and a share of the width,
+        heads and feed-forward size; the token vectors of small models are at most 128 wide, those of others as wide as
+        the blocks.
         """
         plain = EncoderShape.resolved(config, vocab_size)
-        known = {field.name: getattr(plain, field.name) for field in fields(plain)}
+        known: dict[str, Any] = {field.name: getattr(plain, field.name) for field in fields(plain)}
         width = plain.width
         if config.embedding_width == "auto":
             embedding = min(width, SMALL_EMBEDDING) if width <= SMALL_WIDTH else width
         else:
             embedding = config.embedding_width
-        return cls(**known, embedding_width=embedding, **generator_sizes(width, plain.heads, plain.ffn, config))
+        known |= generator_sizes(width, plain.heads, plain.ffn, config)
+        return cls(**known, embedding_width=embedding)
 
     @property
     def generator(self) -> GeneratorShape:

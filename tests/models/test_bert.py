@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ ODD = {"vocab_size": 261, "width": 24, "heads": 3, "kv_heads": 3, "ffn": 50, "co
 class TestBert(EncoderChecks):
     family = Bert
     theirs_class = "AutoModelForPreTraining"
-    kinds = {"plain": {}, "odd": {**ODD, "types": 3}}
+    kinds: ClassVar = {"plain": {}, "odd": {**ODD, "types": 3}}
 
     def their_output(self, theirs: Any) -> Any:
         found = theirs(self.tokens, attention_mask=self.real.long())

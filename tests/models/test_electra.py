@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ ODD = {"width": 24, "heads": 3, "kv_heads": 3, "ffn": 50, "context": 21}
 
 class TestGenerator(EncoderChecks):
     family = Generator
-    kinds = {"narrow": {"embedding_width": 20}, "same": {"embedding_width": 24, **ODD}}
+    kinds: ClassVar = {"narrow": {"embedding_width": 20}, "same": {"embedding_width": 24, **ODD}}
 
 
 class TestElectra:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 import torch
 
@@ -10,7 +12,7 @@ from tests.models.families import EncoderChecks
 
 class TestRoberta(EncoderChecks):
     family = Roberta
-    kinds = {
+    kinds: ClassVar = {
         "plain": {},
         "odd": {"width": 24, "heads": 3, "kv_heads": 3, "ffn": 50, "context": 21, "padding": 5, "norm_eps": 1e-5},
     }
