@@ -67,7 +67,7 @@ class OverWindows:
 
 def summed(losses: Mapping[str, Tensor], batch: Batch) -> Sums:
     """The losses of a batch as sums."""
-    return Sums({term: float(nats) for term, nats in losses.items()}, {term: batch.counts[term] for term in losses})
+    return Sums({term: nats.item() for term, nats in losses.items()}, {term: batch.counts[term] for term in losses})
 
 
 def targeted(hidden_btd: Tensor, targets_bt: Tensor) -> tuple[Tensor, Tensor]:

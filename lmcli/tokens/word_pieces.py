@@ -52,7 +52,7 @@ class WordPieces:
 def _joins(edge: bytes, first: bool) -> bool:
     """Whether the character at an edge of a token is part of a word that may go on there."""
     text = edge.decode(errors="ignore")
-    if not text:  # part of a character
-        return bool(edge)
+    if not text:  # part of a character; most of those that begin with these bytes are Chinese, Japanese or Korean
+        return bool(edge) and not (first and 0xE3 <= edge[0] <= 0xE9)
     sign = text[0] if first else text[-1]
     return sign.isalnum() and not _LONE.match(sign)
