@@ -140,7 +140,7 @@ def _family(config: Mapping[str, Any], path: Path) -> type[Model]:
     if not isinstance(name, str) or name not in FAMILIES:
         known = f"known: {', '.join(FAMILIES)}"
         raise ArtifactError(f"{path / 'config.json'}: unknown model_type {name!r}", known)
-    return cast(type[Model], FAMILIES.load(name))
+    return cast(type[Model], FAMILIES.load(name)).of_hf(config)
 
 
 def free_memory() -> int:

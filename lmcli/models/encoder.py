@@ -14,8 +14,6 @@ class Encoder(Model):
 
     kind: ClassVar[Kind] = "encoder"
     objective: ClassVar[str] = "masked"
-    pairs: ClassVar[bool] = False
-    """Whether there is a head that judges two segments: `pair_logits`."""
 
     def hidden(
         self,
@@ -32,7 +30,10 @@ class Encoder(Model):
         raise NotImplementedError
 
     def pair_logits(self, hidden_btd: Tensor) -> Tensor:
-        """(b, 2): whether the second segment of each row follows the first (0) or not (1), as BERT counts."""
+        """(b, 2): whether the second segment of each row follows the first (0) or not (1), as BERT counts.
+
+        For families with a head for "pairs".
+        """
         raise NotImplementedError
 
     def forward(self, tokens_bt: Tensor, real_bt: Tensor | None = None) -> Tensor:

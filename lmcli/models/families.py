@@ -12,7 +12,16 @@ from lmcli.registry import Registry
 if TYPE_CHECKING:
     from lmcli.models.model import Model
 
-FAMILIES = Registry("model family", {"qwen3": "lmcli.models.qwen3:Qwen3"})
+FAMILIES = Registry(
+    "model family",
+    {
+        "qwen3": "lmcli.models.qwen3:Qwen3",
+        "bert": "lmcli.models.bert:Bert",
+        "roberta": "lmcli.models.roberta:Roberta",
+        "electra": "lmcli.models.electra:Electra",
+        "electra-generator": "lmcli.models.electra:Generator",
+    },
+)
 
 COMMON = frozenset({"family", "preset", "width", "depth", "heads", "ffn", "context", "dropout", "tie_embeddings"})
 """Keys of `[model]` that mean something to every family."""

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 
 class Linear(nn.Linear):
-    """A matrix without bias, left empty: a family initialises or loads it, and random numbers drawn here are waste."""
+    """A matrix, left empty: a family initialises or loads it, and random numbers drawn here are waste."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(inputs, outputs, bias=False)
+    def __init__(self, inputs: int, outputs: int, bias: bool = False) -> None:
+        super().__init__(inputs, outputs, bias=bias)
 
     def reset_parameters(self) -> None: ...
 

@@ -41,6 +41,10 @@ class Model(nn.Module):
     settings: ClassVar[frozenset[str]] = frozenset()
     """Keys of `[model]` that mean something to this family beyond those that all have (see `models.families`)."""
     shape_type: ClassVar[type[Shape]] = Shape
+    heads: ClassVar[frozenset[str]] = frozenset({"tokens"})
+    """What it has output layers for: "tokens" (`output`), "pairs" of segments, "replaced" tokens."""
+    ties: ClassVar[bool] = False
+    """Whether the output layer is always the embedding, so that `tie_embeddings` leaves no choice."""
     recompute: bool = False
     """In training mode without a cache, keep what enters each block and compute the rest again for the gradient."""
     shape: Shape
@@ -75,6 +79,11 @@ class Model(nn.Module):
         raise NotImplementedError
 
     @classmethod
+    def of_hf(cls, config: Mapping[str, Any]) -> type[Model]:
+        """The family of a config.json whose `model_type` names this one: another where the architecture says so."""
+        return cls
+
+    @classmethod
     def shape_from_hf(cls, config: Mapping[str, Any], where: str) -> Shape:
         """The shape in a config.json (`where` names it); ArtifactError for what is wrong or not implemented."""
         raise NotImplementedError
@@ -102,6 +111,10 @@ class Model(nn.Module):
     def hf_ignored(self, name: str) -> bool:
         """Whether a tensor in a checkpoint says nothing: tables that follow from the config."""
         return False
+
+    def hf_renamed(self, name: str) -> str:
+        """The name that a tensor has today, for one that older writers called otherwise."""
+        return name
 
     def companions(self) -> Mapping[str, Model]:
         """Models of their own that belong to this one, each saved in a folder of its name inside the directory."""

@@ -25,6 +25,19 @@ class RMSNorm(nn.Module):
         return rms_norm(x, self.weight, self.eps)
 
 
+class LayerNorm(nn.Module):
+    """(x - mean) / standard deviation * gain + bias (Ba et al., 2016), in float32; the result has the type of x."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(width))
+        self.bias = nn.Parameter(torch.zeros(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps).to(x.dtype)
+
+
 def rms_norm(x: Tensor, gain_d: Tensor, eps: float) -> Tensor:
     """x / sqrt(mean(x^2) + eps) * gain over the last dimension d, in the type of x."""
     if x.device.type != "cpu":

@@ -88,8 +88,8 @@ class Stored:
 
 
 def _named(plan: Model, targets: Mapping[str, Tensor], entries: Entries) -> Entries:
-    """Without tensors that say nothing, and with the body's prefix where a checkpoint of a body alone lacks it."""
-    kept = {name: entry for name, entry in entries.items() if not plan.hf_ignored(name)}
+    """By today's names, without tensors that say nothing, and with the prefix that the body of a checkpoint may lack."""
+    kept = {plan.hf_renamed(name): entry for name, entry in entries.items() if not plan.hf_ignored(name)}
     prefix = plan.hf_prefix()
     if not prefix or any(name.startswith(prefix) for name in kept):
         return kept

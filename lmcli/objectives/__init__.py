@@ -5,4 +5,11 @@ from __future__ import annotations
 
 from lmcli.registry import Registry
 
-OBJECTIVES = Registry("objective", {"causal": "lmcli.objectives.causal:Causal"})
+OBJECTIVES = Registry(
+    "objective",
+    {
+        "causal": "lmcli.objectives.causal:Causal",
+        "masked": "lmcli.objectives.masked:Masked",
+        "replaced": "lmcli.objectives.replaced:Replaced",
+    },
+)

@@ -35,6 +35,8 @@ class Batch:
     """(B,): what to say about the whole row."""
     originals: Tensor | None = None
     """(B, T): the tokens before they were corrupted."""
+    draws: Tensor | None = None
+    """(B, T): a number in [0, 1) for each position, for what a model draws there."""
     seen: Tensor | None = None
     """(B,): how many first positions are seen by all."""
     source: Tensor | None = None

@@ -7,6 +7,7 @@ from typing import Any
 
 from lmcli.config import decode, name_of
 from lmcli.errors import ConfigError
+from lmcli.models.families import FAMILIES
 from lmcli.models.model import Model
 from lmcli.objectives import OBJECTIVES
 from lmcli.objectives.mixed import Mixed
@@ -17,7 +18,7 @@ from lmcli.objectives.setup import Setup
 def objective_for(family: type[Model], name: str, settings: Sequence[Any], setup: Setup) -> WindowObjective:
     """One objective, or a mixture of several; what the family `name` is for where there are none.
 
-    Raises ConfigError when the family is not of a kind that can be trained so.
+    Raises ConfigError when the family is not of a kind that can be trained so, or lacks an output layer for it.
     """
     chosen = settings or [decode(OBJECTIVES.load(family.objective), {})]
     names = [name_of(OBJECTIVES, item) for item in chosen]
@@ -32,4 +33,14 @@ def objective_for(family: type[Model], name: str, settings: Sequence[Any], setup
         needs = " or ".join(result.needs)
         message = f"the objective {' with '.join(names)} needs a model that is a {needs}"
         raise ConfigError(f"{message}, and {name} is a {family.kind}", "set model.family or train.objective")
+    _check_heads(family, name, " with ".join(names), result)
     return result
+
+
+def _check_heads(family: type[Model], name: str, objective: str, built: WindowObjective) -> None:
+    lacking = built.heads - family.heads
+    if lacking:
+        able = [other for other in FAMILIES if built.heads <= FAMILIES.load(other).heads]
+        message = f"the objective {objective} needs an output layer for {' and '.join(sorted(lacking))}"
+        hint = f"take another objective, or a family that has it: {', '.join(able) or 'there is none'}"
+        raise ConfigError(f"{message}, and {name} has none", hint)

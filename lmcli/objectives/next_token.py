@@ -26,6 +26,7 @@ class NextToken:
     """
 
     needs: tuple[Kind, ...] = ("decoder", "encoder")
+    heads = frozenset({"tokens"})
     term = "causal"
 
     def __init__(self, end_id: int, label_smoothing: float = 0.0) -> None:

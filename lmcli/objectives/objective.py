@@ -19,6 +19,8 @@ class Objective(Protocol):
 
     needs: tuple[Kind, ...]
     """The kinds of model that it can train."""
+    heads: frozenset[str]
+    """The output layers that a model must have, as `Model.heads` names them."""
     weights: Mapping[str, float]
     """Term of the loss -> its factor."""
 
@@ -50,6 +52,7 @@ class OverWindows:
     """`batches` and `validation` of an objective with `batch(windows)`."""
 
     covers_text = False
+    heads = frozenset({"tokens"})
 
     def batch(self, windows: WindowBatch) -> Batch:
         raise NotImplementedError
@@ -64,7 +67,7 @@ class OverWindows:
 
 def summed(losses: Mapping[str, Tensor], batch: Batch) -> Sums:
     """The losses of a batch as sums."""
-    return Sums({term: float(nats) for term, nats in losses.items()}, {term: batch.counts[term] for term in losses})
+    return Sums({term: nats.item() for term, nats in losses.items()}, {term: batch.counts[term] for term in losses})
 
 
 def targeted(hidden_btd: Tensor, targets_bt: Tensor) -> tuple[Tensor, Tensor]:

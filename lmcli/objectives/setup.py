@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lmcli.errors import ConfigError
+from lmcli.tokens.special import ROLES
 
 if TYPE_CHECKING:
     from lmcli.tokens.tokenizer import Tokenizer
@@ -40,3 +42,13 @@ class Setup:
             hint = f'set special_tokens = ["{names[0]}", ...] under [tokenizer], then `lmcli tokenize --retrain`'
             raise ConfigError(f"{what} needs a special token {' or '.join(names)}, and the tokenizer has none", hint)
         return found
+
+    def role(self, role: str, what: str) -> int:
+        """The id of the token for a role (`tokens.special.ROLES`). Raises ConfigError when the tokenizer has none."""
+        found = self.tokenizer.roles.get(role)
+        if found is not None:
+            return found
+        needed = [names[0] for names in ROLES.values()]
+        message = f"{what} needs a special token {' or '.join(ROLES[role])}, and the tokenizer has none"
+        line = f"special_tokens = {json.dumps(needed)}"
+        raise ConfigError(message, f"write `{line}` under [tokenizer] in lmcli.toml, then `lmcli tokenize --retrain`")

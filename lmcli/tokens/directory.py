@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lmcli.project import durable
-from lmcli.tokens import chat
+from lmcli.tokens import chat, roles
 
 # A model family's own class (Qwen2Tokenizer) would add a normalizer. The length limit is how transformers says "none".
 _CONFIG = {
@@ -31,9 +31,14 @@ def write_tokenizer(
 ) -> None:
     """Write tokenizer.json and tokenizer_config.json below `out`, and the chat template if there is one.
 
-    `more` are further keys of tokenizer_config.json, such as unk_token.
+    `more` are further keys of tokenizer_config.json, such as unk_token. A tokenizer with the tokens that encoders need
+    is said to put them around each text; only those who ask for special tokens get them.
     """
-    config = {**_CONFIG, "eos_token": end, "pad_token": pad, **(more or {})}
+    document = json.loads(tokenizer)
+    named = roles.named(document, more or {})
+    config = {**_CONFIG, "eos_token": end, "pad_token": pad, **named, **(more or {})}
+    if named.keys() == roles.ALL:
+        tokenizer = json.dumps(roles.framed(document, named), indent=2, ensure_ascii=False)
     durable.mkdir(out)
     durable.write(out / "tokenizer.json", tokenizer.rstrip("\n") + "\n")
     durable.write(out / "tokenizer_config.json", json.dumps(config, indent=2, sort_keys=True) + "\n")

@@ -10,6 +10,7 @@ from typing import Any
 
 from lmcli.errors import InputError
 from lmcli.project import durable
+from lmcli.tokens import endings, roles
 from lmcli.tokens.adopting import with_added_tokens
 from lmcli.tokens.pretokenization import byte_of_character
 from lmcli.tokens.tokenizer import Tokenizer
@@ -74,7 +75,9 @@ def remark(grown: Grown) -> str | None:
 
 def write_grown(grown: Grown, directory: Path) -> None:
     """Replace the tokenizer.json of a directory."""
-    durable.write(directory / "tokenizer.json", json.dumps(grown.document, indent=2, ensure_ascii=False) + "\n")
+    stated = endings.read(directory / "tokenizer_config.json")
+    framed = roles.framed(grown.document, roles.named(grown.document, stated))
+    durable.write(directory / "tokenizer.json", json.dumps(framed, indent=2, ensure_ascii=False) + "\n")
 
 
 def _decoder(decoder: Any, new: Sequence[str]) -> Any:

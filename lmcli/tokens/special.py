@@ -10,6 +10,9 @@ END = "<|endoftext|>"
 PAD = "<|pad|>"
 SPECIAL = (END, PAD)
 
+ROLES = {"cls_token": ("[CLS]", "<s>"), "sep_token": ("[SEP]", "</s>"), "mask_token": ("[MASK]", "<mask>")}
+"""What stands around a text that an encoder reads and for what it has to guess: names as BERT and RoBERTa have them."""
+
 UNKNOWN = (
     "\N{REPLACEMENT CHARACTER}"  # Unicode's own sign for a character that can't be represented; not a special token
 )

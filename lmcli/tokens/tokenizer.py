@@ -16,7 +16,7 @@ import numpy.typing as npt
 import tokenizers
 
 from lmcli.errors import ArtifactError
-from lmcli.tokens import endings, schema
+from lmcli.tokens import endings, roles, schema
 from lmcli.tokens.boundaries import boundary_of
 from lmcli.tokens.patterns import pattern_of
 from lmcli.tokens.pretokenization import SEGMENT, byte_of_character, segments
@@ -121,6 +121,13 @@ class Tokenizer:
     def special_ids(self) -> set[int]:
         """The ids that stand for no text."""
         return {place for place, token in self.backend.get_added_tokens_decoder().items() if token.special}
+
+    @functools.cached_property
+    def roles(self) -> dict[str, int]:
+        """The ids of the tokens that encoders need, under cls_token, sep_token and mask_token; those that are there."""
+        ids = self.backend.get_vocab(with_added_tokens=True)
+        stated = {role: endings.stated(self.path.parent, role) for role in roles.ALL}
+        return {role: ids[token] for role, token in roles.named(self.document, stated).items()}
 
     def _decoded_lengths(self) -> npt.NDArray[np.int64]:
         """What a second copy adds to the decoded text of a first one: decoders treat the first token apart."""

@@ -51,16 +51,17 @@ def dials(model: ModelConfig, rung: Rung, context: int, dropout: float, tie: boo
     """`model` with every `auto` taken from the rung; what was set stays, and the rest follows it."""
     width = rung.width if model.width == "auto" else model.width
     heads = heads_for(width) if model.heads == "auto" else model.heads
+    family = family_of(model)
     return dataclasses.replace(
         model,
         width=width,
         depth=rung.depth if model.depth == "auto" else model.depth,
         heads=heads,
         kv_heads=heads if model.kv_heads == "auto" else model.kv_heads,
-        ffn=ffn_for(width, family_of(model).shape_type.ffn_ratio) if model.ffn == "auto" else model.ffn,
+        ffn=ffn_for(width, family.shape_type.ffn_ratio) if model.ffn == "auto" else model.ffn,
         context=context if model.context == "auto" else model.context,
         dropout=dropout if model.dropout == "auto" else model.dropout,
-        tie_embeddings=tie if model.tie_embeddings == "auto" else model.tie_embeddings,
+        tie_embeddings=(tie or family.ties) if model.tie_embeddings == "auto" else model.tie_embeddings,
     )
 
 

@@ -88,6 +88,8 @@ def _head(plan: Plan, corpus: Corpus, model: ModelConfig) -> Reason:
     chosen = "the embedding" if plan.model.tie_embeddings else "of its own"
     if model.tie_embeddings != "auto":
         return Reason("output layer", chosen, "as set")
+    if family_of(plan.model).ties:
+        return Reason("output layer", chosen, f"as {plan.model.family} has it")
     each = corpus.train_tokens / corpus.vocab_size
     found = f"the corpus has {each:,.0f} tokens for each word of the vocabulary"
     return Reason("output layer", chosen, f"{found}, and one of its own pays from {ladder.TOKENS_TO_UNTIE} on")

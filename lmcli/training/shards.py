@@ -72,7 +72,7 @@ class _ShardedObjective:
 
     def __init__(self, whole: _Whole, objective: Objective) -> None:
         self._whole = whole
-        self.needs, self.weights = objective.needs, objective.weights
+        self.needs, self.heads, self.weights = objective.needs, objective.heads, objective.weights
 
     def losses(self, model: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
         assert model is self._whole.model

@@ -35,7 +35,7 @@ class Muon:
 
         named = named_parameters(model)
         hidden = {name: p for name, p in named.items() if is_matrix(name, p)}
-        heads = {name: p for name, p in named.items() if name == "head"}
+        heads = {name: p for name, p in named.items() if name.endswith("head")}
         tables = {name: p for name, p in named.items() if p.ndim >= 2 and name not in {**hidden, **heads}}
         gains = {name: p for name, p in named.items() if p.ndim < 2}
         shared = {"betas": (self.beta1, self.beta2), "eps": self.eps, "weight_decay": 0.0}
