@@ -39,6 +39,8 @@ ARCHITECTURES = Registry(
     "GGUF architecture",
     {
         "qwen3": "lmcli.interchange.gguf_architectures:QWEN3",
+        "llama": "lmcli.interchange.gguf_architectures:LLAMA",
+        "gpt2": "lmcli.interchange.gguf_architectures:GPT2",
     },
 )
 
@@ -60,3 +62,48 @@ def _rotary(config: Mapping[str, Any]) -> Numbers:
 
 
 QWEN3 = Architecture("qwen3", _rotary)
+
+
+def _interleaved(name: str, tensor: Tensor, config: Mapping[str, Any]) -> Tensor:
+    """Queries and keys for rotary positions that turn channel 2i with 2i + 1, where Hugging Face turns i with i + k/2."""
+    heads = _heads(name, config)
+    return tensor if heads is None else tensor.unflatten(0, (heads, 2, -1)).transpose(1, 2).flatten(0, 2)
+
+
+def _in_halves(name: str, tensor: Tensor, config: Mapping[str, Any]) -> Tensor:
+    heads = _heads(name, config)
+    return tensor if heads is None else tensor.unflatten(0, (heads, -1, 2)).transpose(1, 2).flatten(0, 2)
+
+
+def _heads(name: str, config: Mapping[str, Any]) -> int | None:
+    """How many heads a matrix of queries or keys has; None for all others."""
+    if ".q_proj." in name:
+        return int(config["num_attention_heads"])
+    return int(config["num_key_value_heads"]) if ".k_proj." in name else None
+
+
+def _llama(config: Mapping[str, Any]) -> Numbers:
+    return {**_rotary(config), "rope.dimension_count": config["head_dim"]}
+
+
+LLAMA = Architecture("llama", _llama, _interleaved, _in_halves)
+
+
+def _gpt2(config: Mapping[str, Any]) -> Numbers:
+    return {
+        "context_length": config["n_positions"],
+        "embedding_length": config["n_embd"],
+        "block_count": config["n_layer"],
+        "feed_forward_length": config.get("n_inner") or 4 * config["n_embd"],
+        "attention.head_count": config["n_head"],
+        "attention.layer_norm_epsilon": float(config["layer_norm_epsilon"]),
+    }
+
+
+def _outputs_first(name: str, tensor: Tensor, config: Mapping[str, Any]) -> Tensor:
+    """GPT-2's matrices lie with their inputs first in Hugging Face's files."""
+    inputs_first = name.endswith((".c_attn.weight", ".c_proj.weight", ".c_fc.weight"))
+    return tensor.mT if inputs_first else tensor
+
+
+GPT2 = Architecture("gpt2", _gpt2, _outputs_first, _outputs_first)

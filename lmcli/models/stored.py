@@ -63,7 +63,9 @@ class Stored:
         if needed or unknown:
             what = f"{needed[0]!r} is missing" if needed else f"{unknown[0]!r} is not part of this model"
             raise ArtifactError(f"{path}: {what}", _ALIEN)
-        for name, (_, entry) in entries.items():
+        for name, (file, entry) in entries.items():
+            if entry.dtype not in _FLOATS:
+                raise ArtifactError(f"{file}: {name!r} is {entry.dtype}", "take float32, bfloat16 or float16 weights")
             expected = tuple(targets[repeats.get(name, name)].shape)
             if entry.shape != expected:
                 message = f"{path}: {name!r} has the shape {list(entry.shape)} and config.json says {list(expected)}"
@@ -117,8 +119,6 @@ def _entries(path: Path) -> dict[str, tuple[Path, Entry]]:
         for name, entry in read_header(file).items():
             if name in found:
                 raise ArtifactError(f"{path}: {name!r} is in two files", "make or copy the model again")
-            if entry.dtype not in _FLOATS:
-                raise ArtifactError(f"{file}: {name!r} is {entry.dtype}", "take float32, bfloat16 or float16 weights")
             found[name] = (file, entry)
     return found
 
