@@ -65,14 +65,14 @@ QWEN3 = Architecture("qwen3", _rotary)
 
 
 def _interleaved(name: str, tensor: Tensor, config: Mapping[str, Any]) -> Tensor:
-    """Queries and keys for rotary positions that turn channel 2i with 2i + 1, where Hugging Face turns i with i + k/2."""
+    """Queries and keys for positions that turn channel 2i with 2i + 1, where Hugging Face turns i with i + k/2."""
     heads = _heads(name, config)
-    return tensor if heads is None else tensor.unflatten(0, (heads, 2, -1)).transpose(1, 2).flatten(0, 2)
+    return tensor if heads is None else tensor.reshape(heads, 2, -1, *tensor.shape[1:]).transpose(1, 2).flatten(0, 2)
 
 
 def _in_halves(name: str, tensor: Tensor, config: Mapping[str, Any]) -> Tensor:
     heads = _heads(name, config)
-    return tensor if heads is None else tensor.unflatten(0, (heads, -1, 2)).transpose(1, 2).flatten(0, 2)
+    return tensor if heads is None else tensor.reshape(heads, -1, 2, *tensor.shape[1:]).transpose(1, 2).flatten(0, 2)
 
 
 def _heads(name: str, config: Mapping[str, Any]) -> int | None:

@@ -90,7 +90,7 @@ class Stored:
 
 
 def _named(plan: Model, targets: Mapping[str, Tensor], entries: Entries) -> Entries:
-    """By today's names, without tensors that say nothing, and with the prefix that the body of a checkpoint may lack."""
+    """By today's names, without tensors that say nothing, and with the prefix that a checkpoint's body may lack."""
     kept = {plan.hf_renamed(name): entry for name, entry in entries.items() if not plan.hf_ignored(name)}
     prefix = plan.hf_prefix()
     if not prefix or any(name.startswith(prefix) for name in kept):
