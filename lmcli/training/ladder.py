@@ -57,7 +57,7 @@ def dials(model: ModelConfig, rung: Rung, context: int, dropout: float, tie: boo
         width=width,
         depth=rung.depth if model.depth == "auto" else model.depth,
         heads=heads,
-        kv_heads=heads if model.kv_heads == "auto" else model.kv_heads,
+        kv_heads=heads if model.kv_heads == "auto" and "kv_heads" in family.settings else model.kv_heads,
         ffn=ffn_for(width, family.shape_type.ffn_ratio) if model.ffn == "auto" else model.ffn,
         context=context if model.context == "auto" else model.context,
         dropout=dropout if model.dropout == "auto" else model.dropout,
