@@ -26,13 +26,15 @@ def as_it_is(name: str, tensor: Tensor, config: Mapping[str, Any]) -> Tensor:
 class Architecture:
     """`numbers` gives the metadata below the architecture's name, from a config.json.
 
-    `turned` gives a tensor of Hugging Face's as llama.cpp stores it, and `back` undoes that.
+    `turned` gives a tensor of Hugging Face's as llama.cpp stores it, and `back` undoes that. `known` is the name under
+    which the `gguf` package's tables have a tensor, or None for one that llama.cpp has no use for.
     """
 
     name: str
     numbers: Callable[[Mapping[str, Any]], Numbers]
     turned: Turn = as_it_is
     back: Turn = as_it_is
+    known: Callable[[str], str | None] = str
 
 
 ARCHITECTURES = Registry(
@@ -41,6 +43,7 @@ ARCHITECTURES = Registry(
         "qwen3": "lmcli.interchange.gguf_architectures:QWEN3",
         "llama": "lmcli.interchange.gguf_architectures:LLAMA",
         "gpt2": "lmcli.interchange.gguf_architectures:GPT2",
+        "bert": "lmcli.interchange.gguf_architectures:BERT",
     },
 )
 
@@ -107,3 +110,30 @@ def _outputs_first(name: str, tensor: Tensor, config: Mapping[str, Any]) -> Tens
 
 
 GPT2 = Architecture("gpt2", _gpt2, _outputs_first, _outputs_first)
+
+
+NO_POOLING = 0
+"""llama.cpp's number for a state of each token instead of one for the text."""
+
+
+def _bert(config: Mapping[str, Any]) -> Numbers:
+    return {
+        "context_length": config["max_position_embeddings"],
+        "embedding_length": config["hidden_size"],
+        "block_count": config["num_hidden_layers"],
+        "feed_forward_length": config["intermediate_size"],
+        "attention.head_count": config["num_attention_heads"],
+        "attention.layer_norm_epsilon": float(config["layer_norm_eps"]),
+        "attention.causal": False,
+        "pooling_type": NO_POOLING,
+    }
+
+
+def _of_the_body(name: str) -> str | None:
+    """llama.cpp computes states, no words: heads and pooler stay behind."""
+    if not name.startswith("bert.") or name.startswith("bert.pooler."):
+        return None
+    return name.removeprefix("bert.")
+
+
+BERT = Architecture("bert", _bert, known=_of_the_body)

@@ -38,7 +38,7 @@ _BLOCK = 32
 
 def write(source: Source, config: ExportConfig, out: Path) -> None:
     architecture, described = _architecture(source.model), _config(source)
-    words = vocabulary(source.tokenizer, source.model.shape.vocab_size)
+    words = vocabulary(source.tokenizer, source.model.shape.vocab_size, described.get("type_vocab_size", 0))
     gguf = needed("gguf", "gguf")
     path = out / FILE
     writer = gguf.GGUFWriter(path, architecture.name)
@@ -89,10 +89,12 @@ def _add_vocabulary(writer: Any, words: Vocabulary) -> None:
     writer.add_token_types(words.kinds)
     if words.merges:
         writer.add_token_merges(words.merges)
-    writer.add_bos_token_id(words.end_id)
-    writer.add_eos_token_id(words.end_id)
-    writer.add_pad_token_id(words.pad_id)
-    writer.add_add_bos_token(False)
+    for key, place in words.special.items():
+        writer.add_uint32(f"tokenizer.ggml.{key}_token_id", place)
+    writer.add_add_bos_token(words.framed)
+    writer.add_add_eos_token(words.framed)
+    if words.segments:
+        writer.add_token_type_count(words.segments)
     if words.template is not None:
         writer.add_chat_template(words.template)
 
@@ -104,7 +106,10 @@ def _tensors(model: Model, architecture: Architecture, config: Mapping[str, Any]
     names = gguf.get_tensor_name_map(number, int(architecture.numbers(config)["block_count"]))
     found: dict[str, tuple[str, Tensor]] = {}
     for name, tensor in hf_tensors(model).items():
-        theirs = names.get_name(name, try_suffixes=(".weight", ".bias"))
+        known = architecture.known(name)
+        if known is None:
+            continue
+        theirs = names.get_name(known, try_suffixes=(".weight", ".bias"))
         if theirs is None:
             raise ArtifactError(
                 f"GGUF has no place for {name} of {architecture.name}", "export hf, onnx or dir instead"

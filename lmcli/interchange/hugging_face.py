@@ -17,7 +17,7 @@ from lmcli.interchange.checking import Check, compare
 from lmcli.interchange.config import ExportConfig
 from lmcli.interchange.formats import Format
 from lmcli.interchange.packages import needed, version
-from lmcli.interchange.source import Source, targets
+from lmcli.interchange.source import Source, as_choices, targets
 from lmcli.models.directory import save_model
 
 
@@ -50,7 +50,7 @@ def logits_of(directory: Path, source: Source) -> Tensor:
             given = model(input_ids=source.ids_rt, decoder_input_ids=targets(source.ids_rt))
         else:
             given = model(input_ids=source.ids_rt)
-    return given["logits"] if "logits" in given else given["prediction_logits"]  # type: ignore[no-any-return]
+    return as_choices(given["logits"] if "logits" in given else given["prediction_logits"])
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lmcli.errors import ArtifactError
 from lmcli.models.directory import load_model
+from lmcli.models.encoder_decoder import EncoderDecoder
 from lmcli.models.model import Model
 from lmcli.tokens.tokenizer import Tokenizer
 
@@ -55,10 +56,22 @@ class Source:
 
 @torch.inference_mode()
 def logits(model: Model, ids_rt: Tensor) -> Tensor:
-    """(r, t, v), float32; an encoder-decoder reads the rows as sources, and as targets that begin with padding."""
-    if model.kind == "encoder-decoder":
-        return model(ids_rt, targets(ids_rt))  # type: ignore[no-any-return]
-    return model(ids_rt)  # type: ignore[no-any-return]
+    """(r, t, v), float32; of a model that judges tokens (r, t, 2). An encoder-decoder reads the rows twice."""
+    if isinstance(model, EncoderDecoder):
+        return model.logits(model.hidden(targets(ids_rt), model.encode(ids_rt)))
+    return as_choices(scores(model, model.hidden(ids_rt)))  # type: ignore[operator]
+
+
+def scores(model: Model, hidden: Tensor) -> Tensor:
+    """What the family's main output layer says of hidden states: (..., v), or (...,) for tokens that are judged."""
+    if "tokens" in model.heads:
+        return model.logits(hidden)
+    return model.replaced_logits(hidden)  # type: ignore[no-any-return, operator]
+
+
+def as_choices(found: Tensor) -> Tensor:
+    """A logit of yes or no (r, t) as the two logits (r, t, 2) that mean the same; others as they are."""
+    return torch.stack([torch.zeros_like(found), found], dim=-1) if found.ndim == 2 else found
 
 
 def targets(ids_rt: Tensor) -> Tensor:

@@ -48,7 +48,7 @@ def assemble(request: Request) -> Stage:
             "dtype": found.dtype,
             "drawn": list(found.drawn),
         }
-        card = card_of(work, requested, Made(report), found.model)
+        card = card_of(work, requested, Made(report), found.model, "import")
         save_model(found.model, work.out, work.out, dtype=found.dtype, card=card)
         return Made(report)
 

@@ -39,15 +39,15 @@ def publish(outcome: Outcome, work: Work, tokenizer: Path, requested: Mapping[st
     return made
 
 
-def card_of(work: Work, requested: Mapping[str, Any], made: Made, model: Model) -> str:
+def card_of(work: Work, requested: Mapping[str, Any], made: Made, model: Model, stage: str = "") -> str:
     """The card of a model that is just being made, which has no entry in the manifest yet."""
     entry = Entry(
         name=work.name,
-        kind="",
+        kind=stage,
         path="",
         digest="",
         bytes=0,
-        stage="",
+        stage=stage,
         revision=0,
         requested=dict(requested),
         inputs=dict(work.records),
