@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from lmcli.config import decode, name_of
@@ -25,7 +26,7 @@ def objective_for(family: type[Model], name: str, settings: Sequence[Any], setup
     twice = next((item for place, item in enumerate(names) if item in names[:place]), None)
     if twice:
         raise ConfigError(f"train.objective names {twice} twice", "give it once, with another weight")
-    built: list[WindowObjective] = [item.build(setup) for item in chosen]
+    built: list[WindowObjective] = [item.build(replace(setup, kind=family.kind)) for item in chosen]
     result = built[0]
     if len(built) > 1:
         result = Mixed(dict(zip(names, built, strict=True)), [item.weight for item in chosen])

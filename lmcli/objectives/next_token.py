@@ -56,6 +56,9 @@ class NextToken:
 
 
 def _read(model: Any, batch: Batch) -> Tensor:
+    if batch.source is not None:
+        memory = model.encode(batch.source, batch.source_real)
+        return model.hidden(batch.inputs, memory)  # type: ignore[no-any-return]
     sight = "left" if batch.seen is None else batch.seen
     if model.kind == "decoder" and batch.seen is None:
         return model.hidden(batch.inputs)  # type: ignore[no-any-return]

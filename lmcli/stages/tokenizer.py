@@ -24,7 +24,17 @@ REVISION = 1
 # Settings that came later, and those that mean nothing to a tokenizer that is taken over: left out of what is compared
 # while they say nothing, so that tokenizers of before stay fresh.
 _LATER = (
-    *("pattern", "min_frequency", "lowercase", "special_tokens", "reserved", "chat_template", "source", "add_tokens"),
+    *(
+        "pattern",
+        "min_frequency",
+        "lowercase",
+        "special_tokens",
+        "reserved",
+        "sentinels",
+        "chat_template",
+        "source",
+        "add_tokens",
+    ),
 )
 _TRAINING = ("kind", "vocab_size", "sample_bytes", "pattern", "min_frequency", "lowercase")
 

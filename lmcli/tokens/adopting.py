@@ -115,7 +115,9 @@ def _endings(source: Path, ids: Mapping[str, int], complete: bool) -> tuple[str,
 
 def _further(config: TokenizerConfig, document: Mapping[str, Any], ids: Mapping[str, int]) -> list[str]:
     """The special tokens of the settings that the tokenizer lacks."""
-    wanted = [name for name in special_tokens(config.special_tokens, config.reserved) if name not in SPECIAL]
+    wanted = [
+        name for name in special_tokens(config.special_tokens, config.reserved, config.sentinels) if name not in SPECIAL
+    ]
     special = {token["content"] for token in document.get("added_tokens") or [] if token.get("special")}
     for name in wanted:
         if name in ids and name not in special:

@@ -50,6 +50,13 @@ class TokenizerConfig:
     reserved: Annotated[
         int, "number of nameless special tokens, <|reserved_0|> and so on, for later use", Flag(), Ge(0), Le(65_536)
     ] = 0
+    sentinels: Annotated[
+        int,
+        "number of tokens <extra_id_0> and so on, which stand for hidden spans (T5 has 100)",
+        Flag(),
+        Ge(0),
+        Le(4096),
+    ] = 0
     chat_template: Annotated[
         Literal["auto", "chatml", "plain", "none"],
         "how messages become text: chatml, plain (role and colon), none; auto is chatml where its tokens are special",

@@ -18,13 +18,21 @@ UNKNOWN = (
 )
 
 
-def special_tokens(named: Sequence[str], reserved: int) -> tuple[str, ...]:
+def sentinel(number: int) -> str:
+    """The sign for a hidden span, as T5 names it."""
+    return f"<extra_id_{number}>"
+
+
+def special_tokens(named: Sequence[str], reserved: int, sentinels: int = 0) -> tuple[str, ...]:
     """All special tokens in the order of their ids: end, pad, the `named` ones, then `reserved` nameless ones.
+
+    The last are `sentinels`, in T5's order: <extra_id_0> comes at the very end.
 
     ConfigError for an empty name and for one that is given twice; the end and pad tokens may be named again.
     """
     added = [name for name in named if name not in SPECIAL]
     added += [f"<|reserved_{place}|>" for place in range(reserved)]
+    added += [sentinel(number) for number in reversed(range(sentinels))]
     for place, name in enumerate(added):
         if not name.strip():
             raise ConfigError("tokenizer.special_tokens: a special token has no name", key="tokenizer.special_tokens")

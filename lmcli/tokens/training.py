@@ -51,7 +51,7 @@ def train_tokenizer(
     `char` is given the text of both sides of the split, the others that of the training side.
     """
     _check(config)
-    special = special_tokens(config.special_tokens, config.reserved)
+    special = special_tokens(config.special_tokens, config.reserved, config.sentinels)
     template = chat.chosen(config.chat_template, special)
     trained: Trained = KINDS.load(config.kind)(texts, size, config, progress)
     backend = trained.backend

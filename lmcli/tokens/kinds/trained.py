@@ -46,7 +46,7 @@ def wanted_size(config: TokenizerConfig, automatic: int, fixed: int, what: str) 
 
     ConfigError for a vocabulary that can't hold the special tokens and the `fixed` number of others, which are `what`.
     """
-    special = len(special_tokens(config.special_tokens, config.reserved))
+    special = len(special_tokens(config.special_tokens, config.reserved, config.sentinels))
     total = max(automatic, fixed + special) if config.vocab_size == "auto" else config.vocab_size
     if total < fixed + special:
         raise ConfigError(

@@ -1,0 +1,89 @@
+"""Write a target, given a source that is read as a whole: by an encoder, or as a prefix that sees itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lmcli.errors import ConfigError
+from lmcli.models.model import Kind
+from lmcli.objectives.batch import IGNORED, Batch, Sums
+from lmcli.objectives.next_token import NextToken
+from lmcli.objectives.noise import Noise, Pair
+from lmcli.objectives.objective import OverWindows
+from lmcli.tokens.window_batch import Ids, WindowBatch
+
+
+class Conditional(OverWindows, NextToken):
+    """Cross-entropy of the targets that `noise` makes of windows.
+
+    An encoder-decoder reads the source and begins its targets with `start_id`. A decoder has both in one row, as a
+    prefix LM: the source sees all of itself, the target what lies to the left; so has an encoder (UniLM's
+    sequence-to-sequence mask, Dong et al., 2019).
+    """
+
+    needs: tuple[Kind, ...] = ("encoder-decoder", "decoder", "encoder")
+
+    def __init__(
+        self, term: str, noise: Noise, kind: Kind, *, end_id: int, start_id: int, label_smoothing: float = 0.0
+    ) -> None:
+        self.term = term
+        super().__init__(end_id, label_smoothing)
+        self._noise, self._kind, self._start_id = noise, kind, start_id
+
+    def batch(self, windows: WindowBatch) -> Batch:
+        pairs = [self._pair(windows, row) for row in range(len(windows))]
+        batch = self._apart(pairs) if self._kind == "encoder-decoder" else self._in_one_row(pairs)
+        return replace(batch, tokens=len(windows) * (windows.ids.shape[1] - 1))
+
+    def evaluate(self, model: nn.Module, batch: Batch) -> Sums:
+        """Its targets aren't the whole text, so that they count for none."""
+        return replace(super().evaluate(model, batch), text_nats=0.0)
+
+    def _pair(self, windows: WindowBatch, row: int) -> Pair:
+        """As much of a window, from its beginning, as fits with its signs into the model's context."""
+        context = windows.ids.shape[1] - 1
+        length = context + 1
+        while length > 1:
+            pair = self._noise(windows, row, length)
+            source, target = len(pair.source), len(pair.target)
+            size = max(source, target) if self._kind == "encoder-decoder" else source + target - 1
+            if size <= context:
+                return pair
+            length = min(length - 1, length * context // size)
+        raise ConfigError(f"model.context = {context} is too short for {self.term}", "set a longer one")
+
+    def _apart(self, pairs: Sequence[Pair]) -> Batch:
+        source_real = _padded([np.ones(len(pair.source), dtype=bool) for pair in pairs], False)
+        return Batch(
+            inputs=_padded([np.append(self._start_id, pair.target[:-1]) for pair in pairs], self._start_id),
+            targets=_padded([pair.target for pair in pairs], IGNORED),
+            source=_padded([pair.source for pair in pairs], self._start_id),
+            source_real=None if bool(source_real.all()) else source_real,
+            counts={self.term: sum(len(pair.target) for pair in pairs)},
+            tokens=0,
+        )
+
+    def _in_one_row(self, pairs: Sequence[Pair]) -> Batch:
+        rows = [np.concatenate(pair) for pair in pairs]
+        goals = [np.append(np.full(len(pair.source) - 1, IGNORED), pair.target) for pair in pairs]
+        return Batch(
+            inputs=_padded([row[:-1] for row in rows], self._start_id),
+            targets=_padded(goals, IGNORED),
+            seen=torch.tensor([len(pair.source) for pair in pairs]),
+            counts={self.term: sum(len(pair.target) for pair in pairs)},
+            tokens=0,
+        )
+
+
+def _padded(rows: Sequence[Ids | np.ndarray], fill: int) -> Tensor:
+    """Rows side by side, filled on the right up to the longest."""
+    longest = max(map(len, rows))
+    whole = np.full((len(rows), longest), fill, dtype=rows[0].dtype)
+    for place, row in enumerate(rows):
+        whole[place, : len(row)] = row
+    return torch.from_numpy(whole)
