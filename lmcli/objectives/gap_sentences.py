@@ -71,7 +71,9 @@ def highest(
     wanted = np.minimum(np.floor(rate * there + rng.random(documents)).astype(np.int64), np.maximum(there - 1, 0))
     if not wanted.any() and there.max() > 1:
         wanted[int(there.argmax())] = 1
-    order = np.lexsort((-scores, ~found.movable, found.documents))  # by document, end tokens last, the best first
+    order = np.lexsort(
+        (np.negative(scores), ~found.movable, found.documents)
+    )  # by document, end tokens last, the best first
     first = np.searchsorted(found.documents, np.arange(documents))
     rank = np.arange(len(order)) - first[found.documents]
     chosen = np.zeros(len(order), dtype=bool)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,9 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lmcli.errors import ConfigError
-from lmcli.tokens.special import ROLES
-
-from lmcli.tokens.special import sentinel
+from lmcli.tokens.special import ROLES, sentinel
 
 if TYPE_CHECKING:
     from lmcli.models.model import Kind

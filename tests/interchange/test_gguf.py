@@ -86,7 +86,7 @@ def test_the_vocabulary_has_a_token_for_each_row(source: Source) -> None:
 @pytest.mark.parametrize(("kind", "pattern"), [("bpe", "gpt4"), ("char", "qwen2"), ("unigram", "qwen2")])
 def test_a_tokenizer_that_llama_cpp_would_read_differently_is_refused(kind: str, pattern: Any, tmp_path: Path) -> None:
     tokenizer = trained([TEXT], tmp_path, kind, pattern=pattern)
-    with pytest.raises(ArtifactError, match="llama.cpp has no word for"):
+    with pytest.raises(ArtifactError, match=r"llama\.cpp has no word for"):
         vocabulary(tokenizer, tokenizer.vocab_size)
 
 
