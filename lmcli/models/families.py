@@ -16,6 +16,9 @@ FAMILIES = Registry(
     "model family",
     {
         "qwen3": "lmcli.models.qwen3:Qwen3",
+        "llama": "lmcli.models.llama:Llama",
+        "nanochat": "lmcli.models.nanochat:NanoChat",
+        "gpt2": "lmcli.models.gpt2:GPT2",
         "bert": "lmcli.models.bert:Bert",
         "roberta": "lmcli.models.roberta:Roberta",
         "electra": "lmcli.models.electra:Electra",

@@ -38,27 +38,27 @@ class LayerNorm(nn.Module):
         return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps).to(x.dtype)
 
 
-def rms_norm(x: Tensor, gain_d: Tensor, eps: float) -> Tensor:
-    """x / sqrt(mean(x^2) + eps) * gain over the last dimension d, in the type of x."""
+def rms_norm(x: Tensor, gain_d: Tensor | None, eps: float) -> Tensor:
+    """x / sqrt(mean(x^2) + eps) * gain over the last dimension d, in the type of x; without a gain it is 1."""
     if x.device.type != "cpu":
-        return F.rms_norm(x.float(), gain_d.shape, gain_d, eps).to(x.dtype)
+        return F.rms_norm(x.float(), x.shape[-1:], gain_d, eps).to(x.dtype)
     normed: Tensor = _Normed.apply(x, gain_d, eps)  # type: ignore[no-untyped-call]
     return normed
 
 
 class _Normed(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, gain_d: Tensor, eps: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, gain_d: Tensor | None, eps: float) -> Tensor:
         unit, scale = unit_and_scale(x, eps)
         ctx.save_for_backward(x, gain_d, scale)
-        return unit.mul_(gain_d).to(x.dtype)
+        return (unit if gain_d is None else unit.mul_(gain_d)).to(x.dtype)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None]:
         x, gain_d, scale = ctx.saved_tensors
         unit, to_normed = own_float32(x).mul_(scale), own_float32(gradients[0])
         to_x, products = through_norm(unit, scale, to_normed, gain_d, dim=-1)
-        return to_x.to(x.dtype), products.flatten(0, -2).sum(0), None
+        return to_x.to(x.dtype), None if gain_d is None else products.flatten(0, -2).sum(0), None
 
 
 def own_float32(x: Tensor) -> Tensor:
@@ -73,12 +73,15 @@ def unit_and_scale(x: Tensor, eps: float, dim: int = -1) -> tuple[Tensor, Tensor
     return unit.mul_(scale), scale
 
 
-def through_norm(unit: Tensor, scale: Tensor, to_normed: Tensor, gain: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+def through_norm(
+    unit: Tensor, scale: Tensor, to_normed: Tensor, gain: Tensor | None, dim: int
+) -> tuple[Tensor, Tensor]:
     """The gradient of x, and the products whose sums are the gradient of the gain.
 
     normed = unit * gain and unit = x * scale, whose derivative is scale * (1 - unit unit^T / d). `to_normed`, the
     gradient of normed, is overwritten.
     """
     products = to_normed * unit
-    share = (products * gain).sum(dim, keepdim=True).div_(unit.shape[dim])
-    return to_normed.mul_(gain).addcmul_(unit, share, value=-1).mul_(scale), products
+    share = (products if gain is None else products * gain).sum(dim, keepdim=True).div_(unit.shape[dim])
+    to_unit = to_normed if gain is None else to_normed.mul_(gain)
+    return to_unit.addcmul_(unit, share, value=-1).mul_(scale), products

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from lmcli.models import rotary_files
 from lmcli.models.attention import Cache, added, attend, padding_bias, sight_bias
 from lmcli.models.config import ModelConfig
 from lmcli.models.decoder import Decoder
@@ -19,7 +20,7 @@ from lmcli.models.dropping import dropout
 from lmcli.models.layers import Linear, SwiGLU
 from lmcli.models.model import Names, Sight
 from lmcli.models.norms import RMSNorm
-from lmcli.models.qwen3_files import MODEL_NAMES, from_hf_config, hf_names, to_hf_config
+from lmcli.models.qwen3_files import from_hf_config, hf_names, to_hf_config
 from lmcli.models.rotary import Rotary, Turn, normed_and_rotated
 from lmcli.models.shape import Shape, resolved_shape
 
@@ -153,7 +154,7 @@ class Qwen3(Decoder):
         return hf_names(self.shape)
 
     def hf_repeats(self) -> dict[str, str]:
-        return {MODEL_NAMES["head"]: MODEL_NAMES["embedding"]} if self.head is None else {}
+        return rotary_files.repeats(self.shape)
 
     def hf_prefix(self) -> str:
-        return "model."
+        return rotary_files.PREFIX

@@ -44,7 +44,7 @@ def rotated(x_hkbt: Tensor, turn: Turn) -> Tensor:
     return turned.mT
 
 
-def normed_and_rotated(x_hkbt: Tensor, gain_k: Tensor, turn: Turn, eps: float) -> Tensor:
+def normed_and_rotated(x_hkbt: Tensor, gain_k: Tensor | None, turn: Turn, eps: float) -> Tensor:
     """x after RMSNorm over k and rotation, in its type, (b, h, t, k)."""
     turned: Tensor = _NormedAndRotated.apply(x_hkbt, gain_k, *turn, eps)  # type: ignore[no-untyped-call]
     return turned.mT
@@ -65,19 +65,22 @@ class _Rotated(torch.autograd.Function):
 
 class _NormedAndRotated(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x_hkbt: Tensor, gain_k: Tensor, cos: Tensor, sin: Tensor, eps: float) -> Tensor:
+    def forward(ctx: Any, x_hkbt: Tensor, gain_k: Tensor | None, cos: Tensor, sin: Tensor, eps: float) -> Tensor:
         unit, scale = unit_and_scale(x_hkbt, eps, dim=1)
         ctx.save_for_backward(x_hkbt, gain_k, cos, sin, scale)
-        return _turned(unit.mul_(gain_k[:, None, None]), x_hkbt.dtype, cos, sin)
+        normed = unit if gain_k is None else unit.mul_(gain_k[:, None, None])
+        return _turned(normed, x_hkbt.dtype, cos, sin)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None, None, None]:
         x_hkbt, gain_k, cos, sin, scale = ctx.saved_tensors
         to_normed = torch.empty(x_hkbt.shape, dtype=torch.float32, device=x_hkbt.device)
         _turn_into(to_normed, gradients[0].permute(1, 2, 0, 3).float(), cos, -sin)  # a rotation's transpose turns back
         unit = own_float32(x_hkbt).mul_(scale)
-        to_x, products = through_norm(unit, scale, to_normed, gain_k[:, None, None], dim=1)
-        return to_x.to(x_hkbt.dtype), products.sum((2, 3)).sum(0), None, None, None
+        gain = None if gain_k is None else gain_k[:, None, None]
+        to_x, products = through_norm(unit, scale, to_normed, gain, dim=1)
+        to_gain = None if gain is None else products.sum((2, 3)).sum(0)
+        return to_x.to(x_hkbt.dtype), to_gain, None, None, None
 
 
 def _turned(x_hkbt: Tensor, dtype: torch.dtype, cos: Tensor, sin: Tensor) -> Tensor:

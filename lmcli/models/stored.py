@@ -27,7 +27,7 @@ Entries = Mapping[str, tuple[Path, Entry]]
 
 def hf_tensors(model: Model) -> dict[str, Tensor]:
     """The weights under Hugging Face's names, as views: fused matrices come apart, a tied head isn't repeated."""
-    own = dict(model.named_parameters())
+    own = {**dict(model.named_buffers()), **dict(model.named_parameters())}
     tensors: dict[str, Tensor] = {}
     for name, pieces in model.hf_names().items():
         counts = [own[name].shape[0] if piece.rows is None else piece.rows for piece in pieces]
