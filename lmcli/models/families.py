@@ -30,11 +30,16 @@ COMMON = frozenset({"family", "preset", "width", "depth", "heads", "ffn", "conte
 """Keys of `[model]` that mean something to every family."""
 
 
+def keys_of(family: type[Model]) -> frozenset[str]:
+    """Keys of `[model]` that mean something to a family."""
+    return COMMON | family.settings
+
+
 def family_of(config: ModelConfig) -> type[Model]:
     """The family that a config names. Raises ConfigError for a setting that means nothing to it."""
     family = cast("type[Model]", FAMILIES.load(config.family))
     default = ModelConfig()
-    known = COMMON | family.settings
+    known = keys_of(family)
     for field in fields(config):
         if field.name not in known and getattr(config, field.name) != getattr(default, field.name):
             own = f"besides what all families have: {', '.join(sorted(family.settings)) or 'nothing'}"

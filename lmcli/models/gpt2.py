@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Literal, Self, cast
 
 import torch
 import torch.nn.functional as F
@@ -37,15 +37,16 @@ class GPT2Shape(Shape):
     ffn_matrices: ClassVar[int] = 2
     ffn_ratio: ClassVar[float] = 4.0
 
-    sinusoidal: bool = False
+    positions: Literal["learned", "sinusoidal"] = "learned"
     norm_eps: float = 1e-5
 
     @property
     def parameters(self) -> int:
         """All trained numbers; a tied embedding counts once, and sinusoidal positions don't."""
         block = self.block_matmul_parameters + 9 * self.width + self.ffn  # 5 biases of the width, 2 norms
-        tables = self.vocab_size * (1 if self.tie_embeddings else 2) + (0 if self.sinusoidal else self.context)
-        return self.depth * block + (tables + 2) * self.width
+        tokens = self.vocab_size * (1 if self.tie_embeddings else 2)
+        positions = self.context if self.positions == "learned" else 0
+        return self.depth * block + (tokens + positions + 2) * self.width
 
 
 class Attention(nn.Module):
@@ -108,7 +109,7 @@ class GPT2(Decoder):
         self.shape = shape
         self.dropout = dropout
         self.embedding = nn.Parameter(torch.empty(shape.vocab_size, shape.width))
-        if cast(GPT2Shape, shape).sinusoidal:
+        if cast(GPT2Shape, shape).positions == "sinusoidal":
             self.register_buffer("positions", sinusoids(shape.context, shape.width) * STD * math.sqrt(2))
         else:
             self.positions = nn.Parameter(torch.empty(shape.context, shape.width))
@@ -165,15 +166,16 @@ class GPT2(Decoder):
     def shape_of(cls, config: ModelConfig, vocab_size: int) -> Shape:
         plain = resolved_shape(config, vocab_size, rotary=False)
         known = {field.name: getattr(plain, field.name) for field in fields(plain)}
-        return GPT2Shape(**{**known, "norm_eps": GPT2Shape.norm_eps}, sinusoidal=config.positions == "sinusoidal")
+        positions = "learned" if config.positions == "auto" else config.positions
+        return GPT2Shape(**{**known, "norm_eps": GPT2Shape.norm_eps}, positions=positions)
 
     @classmethod
     def shape_from_hf(cls, config: Mapping[str, Any], where: str) -> Shape:
         return GPT2Shape(**gpt2_files.sizes(config, where))
 
     def hf_config(self, *, end_id: int, pad_id: int, dtype: str) -> dict[str, Any]:
-        sinusoidal = cast(GPT2Shape, self.shape).sinusoidal
-        return gpt2_files.config(self.shape, sinusoidal=sinusoidal, end_id=end_id, pad_id=pad_id, dtype=dtype)
+        learned = cast(GPT2Shape, self.shape).positions == "learned"
+        return gpt2_files.config(self.shape, learned=learned, end_id=end_id, pad_id=pad_id, dtype=dtype)
 
     def hf_names(self) -> Names:
         return gpt2_files.names(self.shape)

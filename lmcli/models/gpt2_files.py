@@ -56,7 +56,7 @@ def names(shape: Shape) -> Names:
     return table
 
 
-def config(shape: Shape, *, sinusoidal: bool, end_id: int, pad_id: int, dtype: str) -> dict[str, Any]:
+def config(shape: Shape, *, learned: bool, end_id: int, pad_id: int, dtype: str) -> dict[str, Any]:
     """config.json with every key written out; training in transformers then drops as it does by default there."""
     return {
         "architectures": ["GPT2LMHeadModel"],
@@ -76,7 +76,7 @@ def config(shape: Shape, *, sinusoidal: bool, end_id: int, pad_id: int, dtype: s
         "add_cross_attention": False,
         "initializer_range": 0.02,
         "tie_word_embeddings": shape.tie_embeddings,
-        **({SINUSOIDAL: True} if sinusoidal else {}),
+        **({} if learned else {SINUSOIDAL: True}),
         "use_cache": True,
         "bos_token_id": end_id,
         "eos_token_id": end_id,
@@ -105,7 +105,7 @@ def sizes(config: Mapping[str, Any], where: str) -> dict[str, Any]:
         "ffn": size_of(config, "n_inner", where, 4 * width),
         "norm_eps": number_of(config, "layer_norm_epsilon", where, 1e-5),
         "tie_embeddings": flag_of(config, "tie_word_embeddings", where, True),
-        "sinusoidal": flag_of(config, SINUSOIDAL, where, False),
+        "positions": "sinusoidal" if flag_of(config, SINUSOIDAL, where, False) else "learned",
     }
 
 

@@ -38,11 +38,15 @@ def belongs(assignment: str, sections: Mapping[str, type]) -> bool:
 
 @dataclass(frozen=True)
 class Resolved:
-    """The decoded sections by table name, where each given value came from, and what is not in lmcli.toml."""
+    """The decoded sections by table name, where each given value came from, and what is not in lmcli.toml.
+
+    `given` names the keys of each table that don't have their defaults for want of another value.
+    """
 
     sections: Mapping[str, Any]
     origins: Mapping[str, str]
     overrides: Mapping[str, Override]
+    given: Mapping[str, frozenset[str]]
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,8 @@ def resolve(
             if masked != value:
                 overrides[item.key] = Override(value, masked)
     decoded = {table: _decode(cls, values[table], table, document, origins) for table, cls in sections.items()}
-    return Resolved(decoded, origins, overrides)
+    named = {table: frozenset(given_keys) for table, given_keys in values.items()}
+    return Resolved(decoded, origins, overrides, named)
 
 
 def _recorded(

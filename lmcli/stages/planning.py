@@ -11,6 +11,7 @@ import numpy as np
 from lmcli.errors import ArtifactError, UsageError
 from lmcli.models.config import ModelConfig
 from lmcli.models.device import resolve_compute, use_threads
+from lmcli.models.presets import with_preset
 from lmcli.project import document, settings
 from lmcli.project.document import Document
 from lmcli.project.project import Project
@@ -44,7 +45,7 @@ def planned(project: Project | None, given: Given, assume: Assumed, elapsed: Cal
     Raises UsageError for half a corpus, ArtifactError where there are neither tokens nor numbers, and InputError.
     """
     found = settings.resolve(TABLES, project.document if project else Document(Path(document.NAME)), given)
-    model, config = found.sections["model"], found.sections["train"]
+    model, config = with_preset(found.sections["model"], found.given["model"]), found.sections["train"]
     corpus, text = _given_corpus(assume) or _corpus(project)
     compute = resolve_compute(config)
     use_threads(compute)

@@ -150,7 +150,7 @@ def _trial(project: Project, given: Given, number: int, chosen: dict[str, str]) 
     train: PretrainConfig = request.section("train")
     if train.continue_from or train.extend:
         raise ConfigError("a sweep trains new models", "leave out train.continue_from and train.extend")
-    model: ModelConfig = request.section("model")
+    model = training.model_of(request)
     return Trial(number=number, settings=chosen, model=model, train=train, stage=training.assemble(request))
 
 

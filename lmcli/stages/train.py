@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmcli.config import dump
 from lmcli.models.config import ModelConfig
+from lmcli.models.presets import with_preset
 from lmcli.project.document import Document
 from lmcli.project.freshness import key_of
 from lmcli.project.lock import Entry, InputRecord
@@ -24,7 +25,7 @@ REVISION = 1
 
 
 def assemble(request: Request) -> Stage:
-    model: ModelConfig = request.section("model")
+    model = model_of(request)
     train: PretrainConfig = request.section("train")
     base = models.reference(request, train.continue_from) if train.continue_from else None
     made = request.project.manifest().entries.get(request.name)
@@ -67,6 +68,11 @@ def assemble(request: Request) -> Stage:
         command="lmcli train" if request.name == "model" else f"lmcli train --name {request.name}",
     )
     return stage
+
+
+def model_of(request: Request) -> ModelConfig:
+    """The settings of the model, with those of its preset."""
+    return with_preset(request.section("model"), request.own.given["model"])
 
 
 def _trained(

@@ -8,7 +8,7 @@ from pathlib import Path
 from lmcli.errors import ArtifactError, ConfigError
 from lmcli.models.config import ModelConfig
 from lmcli.models.directory import load_model, read_shape
-from lmcli.models.families import FAMILIES
+from lmcli.models.families import FAMILIES, keys_of
 from lmcli.models.model import Model
 from lmcli.tokens.tokenizer import Tokenizer
 
@@ -27,7 +27,7 @@ class Base:
 
         Raises ConfigError naming the settings that say otherwise; a default says nothing.
         """
-        names = [field.name for field in dataclasses.fields(ModelConfig) if hasattr(self.shape, field.name)]
+        names = [name for name in keys_of(FAMILIES.load(self.family)) if hasattr(self.shape, name)]
         own = {"family": self.family, **{name: getattr(self.shape, name) for name in names}}
         default = ModelConfig()
         wrong = [

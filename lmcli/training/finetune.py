@@ -15,7 +15,7 @@ from lmcli.errors import ConfigError
 from lmcli.models.config import ModelConfig
 from lmcli.models.decoder import Decoder
 from lmcli.models.device import Compute
-from lmcli.models.families import FAMILIES
+from lmcli.models.families import FAMILIES, keys_of
 from lmcli.objectives.batch import Batch
 from lmcli.objectives.objective import Objective
 from lmcli.objectives.supervised import Example, Fitting, Supervised, fit
@@ -146,7 +146,7 @@ class _Bench:
     @property
     def base(self) -> Base:
         shape = self._model.shape
-        names = {field.name for field in fields(ModelConfig)} & {field.name for field in fields(shape)}
+        names = keys_of(type(self._model)) & {field.name for field in fields(shape)}
         dials = ModelConfig(
             family=name_of(FAMILIES, self._model),
             dropout=self._config.dropout,

@@ -20,7 +20,7 @@ ODD = {"vocab_size": 259, "width": 33, "heads": 3, "kv_heads": 3, "head_dim": 11
 
 class TestGPT2(DecoderChecks):
     family = GPT2
-    kinds = {"tied": {}, "untied-odd": {**ODD, "tie_embeddings": False}, "sinusoidal": {"sinusoidal": True}}
+    kinds = {"tied": {}, "untied-odd": {**ODD, "tie_embeddings": False}, "sinusoidal": {"positions": "sinusoidal"}}
 
     def test_positions_of_sines_are_never_trained(self, kind: str) -> None:
         named = dict(self.fresh(kind).named_parameters())

@@ -14,7 +14,7 @@ class TestNanoChat(DecoderChecks):
     family = NanoChat
     kinds = {
         "untied": {"tie_embeddings": False},
-        "tied-grouped": {"kv_heads": 2, "vocab_size": 259, "ffn": 50, "softcap": 8.0},
+        "tied-grouped": {"kv_heads": 2, "vocab_size": 259, "ffn": 50, "softcap": 12.0},
         "uncapped": {"kv_heads": 1, "rope_theta": 5e5, "norm_eps": 1e-5, "softcap": None},
     }
 
