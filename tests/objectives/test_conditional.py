@@ -66,7 +66,7 @@ def decoder() -> Qwen3:
 
 def test_an_encoder_decoder_gets_both_apart() -> None:
     made = objective("encoder-decoder").batch(windows(TEXT, rows=3))
-    source, target = SPANS(windows(TEXT, rows=3), 1, 32)
+    source, target = SPANS(windows(TEXT, rows=3), 1, 33)
     assert made.source is not None
     assert made.source[1].tolist() == source.tolist()
     assert made.inputs[1].tolist() == [PAD, *target[:-1].tolist()]

@@ -23,6 +23,7 @@ from lmcli.tokens.training import train_tokenizer
 from lmcli.training.config import PretrainConfig
 from lmcli.training.ingredients import Probe
 from lmcli.training.metrics import read_metrics
+from lmcli.training.origin import Origin
 from lmcli.training.outcome import Outcome
 from lmcli.training.pretrain import pretrain
 from tests.training.tiny import weights_digest
@@ -34,6 +35,7 @@ STEPS, STOP = 6, 4
 
 FIM = {"name": "causal", "fim": 0.5}
 GAP = {"name": "denoise", "noise": "gap"}
+NSP = {"name": "masked", "pairs": "nsp"}
 BART = {"name": "denoise", "noise": "bart", "delete": 0.1, "rotate": 0.5}
 RUNS: dict[str, tuple[str, list[Any], set[str]]] = {
     "fim": ("qwen3", [FIM], set()),
@@ -67,8 +69,8 @@ def run(corpus: Path, path: Path, family: str, objective: list[Any], probes: tup
     train = {"length": f"{STEPS} steps", "threads": 1, "batch_tokens": 192, "micro_batch": 3, "eval_every": 3}
     config = decode(PretrainConfig, {**train, "objective": objective})
     model = decode(ModelConfig, {**SMALL, "family": family})
-    tokens, tokenizer = corpus / "tokens", corpus / "tokenizer"
-    return pretrain(tokens, model, config, path, "key", Silent(), time.monotonic(), probes, tokenizer=tokenizer)
+    origin = Origin(tokenizer=corpus / "tokenizer")
+    return pretrain(corpus / "tokens", model, config, path, "key", Silent(), time.monotonic(), probes, origin)
 
 
 @pytest.mark.parametrize("kind", RUNS)
