@@ -9,7 +9,9 @@ OBJECTIVES = Registry(
     "objective",
     {
         "causal": "lmcli.objectives.causal:Causal",
+        "denoise": "lmcli.objectives.denoise:Denoise",
         "masked": "lmcli.objectives.masked:Masked",
+        "prefix": "lmcli.objectives.prefix:Prefix",
         "replaced": "lmcli.objectives.replaced:Replaced",
     },
 )

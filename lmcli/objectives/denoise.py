@@ -20,7 +20,6 @@ _READ_BY = {
     "choice": ("gap",),
     **dict.fromkeys(("permute", "delete", "rotate"), ("bart",)),
 }
-MASKS = ("[MASK]", "<mask>")
 
 Share = Annotated[float, Ge(0), Le(1)]
 
@@ -79,7 +78,7 @@ class Denoise:
             return SpanCorruption(rate, self.span, setup.sentinels(what), setup.end_id)
         if self.noise == "bart" and not rate:
             return BartNoise(self.permute, self.delete, 0.0, self.span, self.rotate, setup.end_id, setup.end_id)
-        (mask_id,) = setup.specials((MASKS,), what)
+        mask_id = setup.role("mask_token", what)
         if self.noise == "gap":
             return GapSentences(rate, self.choice, mask_id, setup.end_id)
         return BartNoise(self.permute, self.delete, rate, self.span, self.rotate, mask_id, setup.end_id)

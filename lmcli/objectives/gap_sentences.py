@@ -59,7 +59,7 @@ def _counts(group: Ids, word: Ids, groups: int, words: int) -> Ids:
 
 
 def highest(
-    scores: npt.NDArray[np.generic], found: Sentences, rate: float, rng: np.random.Generator
+    scores: npt.NDArray[np.int64] | npt.NDArray[np.float64], found: Sentences, rate: float, rng: np.random.Generator
 ) -> npt.NDArray[np.bool_]:
     """(n,): `rate` of each document's sentences, those with the highest scores; of equals the first.
 

@@ -70,18 +70,6 @@ class Setup:
             raise ConfigError(message, hint)
         return [token for token in found if token is not None]
 
-    def special(self, names: Sequence[str], what: str) -> int:
-        """The id of the first of these special tokens that the tokenizer has.
-
-        Raises ConfigError when it has none of them.
-        """
-        known = self.tokenizer.backend.get_vocab(with_added_tokens=True)
-        found = next((known[name] for name in names if name in known), None)
-        if found is None:
-            hint = f'set special_tokens = ["{names[0]}", ...] under [tokenizer], then `lmcli tokenize --retrain`'
-            raise ConfigError(f"{what} needs a special token {' or '.join(names)}, and the tokenizer has none", hint)
-        return found
-
     def role(self, role: str, what: str) -> int:
         """The id of the token for a role (`tokens.special.ROLES`). Raises ConfigError when the tokenizer has none."""
         found = self.tokenizer.roles.get(role)

@@ -52,10 +52,10 @@ class TokenizerConfig:
     ] = 0
     sentinels: Annotated[
         int,
-        "number of tokens <extra_id_0> and so on, which stand for hidden spans (T5 has 100)",
+        "number of tokens <extra_id_0> and so on, to stand for hidden spans (T5 has 100)",
         Flag(),
         Ge(0),
-        Le(4096),
+        Le(1000),
     ] = 0
     chat_template: Annotated[
         Literal["auto", "chatml", "plain", "none"],

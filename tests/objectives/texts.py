@@ -1,45 +1,55 @@
-"""An encoded corpus of a few words with the special tokens of encoders, for tests of what is trained on it."""
+"""Windows over token ids that are given outright, with the places where sentences end."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-from lmcli.corpus.splits import Piece
-from lmcli.objectives.setup import Setup
-from lmcli.progress import Silent
-from lmcli.tokens.config import TokenizerConfig
-from lmcli.tokens.encoding import encode
-from lmcli.tokens.shards import TokenStream
-from lmcli.tokens.tokenizer import Tokenizer
-from lmcli.tokens.training import train_tokenizer
+import numpy as np
+from hypothesis import strategies as st
 
-SUBJECTS, VERBS = ["The cat", "A dog", "My rat", "The old owl", "This hen"], ["sat", "lay", "ran", "slept", "hid"]
-PLACES = ["on the mat", "under the log", "in a box", "behind the barn", "near the oak"]
-SPECIAL = ("[CLS]", "[SEP]", "[MASK]")
+from lmcli.tokens.window_batch import WindowBatch
+
+END, PAD, MASK, FIRST = 0, 1, 2, 10
+"""Text has ids from FIRST on."""
+
+SENTINELS = np.arange(1099, 999, -1)
 
 
-def documents(count: int = 24, sentences: int = 9) -> list[str]:
-    made = []
-    for number in range(count):
-        parts = [
-            f"{SUBJECTS[(number + 2 * k) % 5]} {VERBS[(number * k + k) % 5]} {PLACES[(3 * number + k) % 5]}."
-            for k in range(sentences)
-        ]
-        made.append(" ".join(parts))
-    return made
+class Stream:
+    """The part of a TokenStream that corruption looks at."""
+
+    side, end_id = "train", END
+
+    def __init__(self, ids: np.ndarray, sentence_ends: Sequence[int] | None) -> None:
+        self._ids = ids
+        self.document_ends = np.flatnonzero(ids == END).astype(np.uint64) + np.uint64(1)
+        self.sentence_ends = None if sentence_ends is None else np.array(sentence_ends, dtype=np.uint64)
+
+    def __len__(self) -> int:
+        return len(self._ids)
 
 
-def encoded(path: Path, *, sentences: bool = True, held_out: int = 4, **tokenizer: Any) -> Path:
-    """The folder of the tokens; that of the tokenizer lies beside it."""
-    texts = documents()
-    config = TokenizerConfig(**{"kind": "word", "special_tokens": SPECIAL, "min_frequency": 1, **tokenizer})
-    train_tokenizer(texts, sum(map(len, texts)), config, path / "tokenizer", Silent())
-    pieces = [Piece(text, "validation" if n < held_out else "train", True) for n, text in enumerate(texts)]
-    made = Tokenizer.load(path / "tokenizer")
-    encode(pieces, made, path / "tokens", workers=1, progress=Silent(), sentences=sentences)
-    return path / "tokens"
+def windows(ids: Any, sentence_ends: Sequence[int] | None = None, *, rows: int = 1, seed: int = 0) -> WindowBatch:
+    """The same text as every one of `rows` windows."""
+    ids = np.array(ids, dtype=np.int64)
+    stream: Any = Stream(ids, sentence_ends)
+    return WindowBatch(np.stack([ids] * rows), np.zeros(rows, np.int64), np.arange(rows), seed, stream)
 
 
-def setup(tokens: Path) -> Setup:
-    return Setup(TokenStream.open(tokens, "train").end_id, directory=tokens.parent / "tokenizer")
+@st.composite
+def documents(draw: st.DrawFn, least: int = 2) -> WindowBatch:
+    """One window of several documents with several sentences, cut off anywhere."""
+    words = st.lists(st.integers(FIRST, FIRST + 30), min_size=1, max_size=12)
+    texts = draw(st.lists(st.lists(words, min_size=0, max_size=6), min_size=1, max_size=5))
+    ids: list[int] = []
+    ends: list[int] = []
+    for text in texts:
+        for sentence in text:
+            ids += sentence
+            ends.append(len(ids))
+        ids.append(END)
+    length = draw(st.integers(min(least, len(ids)), len(ids)))
+    if length < least:
+        ids, length = ids + [FIRST] * least, least
+    return windows(ids[:length], [end for end in ends if end <= length], seed=draw(st.integers(0, 1000)))
