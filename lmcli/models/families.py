@@ -20,18 +20,20 @@ FAMILIES = Registry(
         "roberta": "lmcli.models.roberta:Roberta",
         "electra": "lmcli.models.electra:Electra",
         "electra-generator": "lmcli.models.electra:Generator",
+        "lstm": "lmcli.models.lstm:LstmModel",
+        "lstm-seq2seq": "lmcli.models.lstm_seq2seq:LstmSeq2Seq",
     },
 )
 
 COMMON = frozenset({"family", "preset", "width", "depth", "heads", "ffn", "context", "dropout", "tie_embeddings"})
-"""Keys of `[model]` that mean something to every family."""
+"""Keys of `[model]` that mean something to every family, but for those that it says that it is `without`."""
 
 
 def family_of(config: ModelConfig) -> type[Model]:
     """The family that a config names. Raises ConfigError for a setting that means nothing to it."""
     family = cast("type[Model]", FAMILIES.load(config.family))
     default = ModelConfig()
-    known = COMMON | family.settings
+    known = (COMMON - family.without) | family.settings
     for field in fields(config):
         if field.name not in known and getattr(config, field.name) != getattr(default, field.name):
             own = f"besides what all families have: {', '.join(sorted(family.settings)) or 'nothing'}"

@@ -27,7 +27,9 @@ class Base:
 
         Raises ConfigError naming the settings that say otherwise; a default says nothing.
         """
-        names = [field.name for field in dataclasses.fields(ModelConfig) if hasattr(self.shape, field.name)]
+        without = FAMILIES.load(self.family).without
+        known = (field.name for field in dataclasses.fields(ModelConfig) if field.name not in without)
+        names = [name for name in known if hasattr(self.shape, name)]
         own = {"family": self.family, **{name: getattr(self.shape, name) for name in names}}
         default = ModelConfig()
         wrong = [

@@ -147,6 +147,7 @@ class _Bench:
     def base(self) -> Base:
         shape = self._model.shape
         names = {field.name for field in fields(ModelConfig)} & {field.name for field in fields(shape)}
+        names -= self._model.without
         dials = ModelConfig(
             family=name_of(FAMILIES, self._model),
             dropout=self._config.dropout,
