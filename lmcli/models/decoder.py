@@ -19,6 +19,8 @@ class Decoder(Model):
 
     kind: ClassVar[Kind] = "decoder"
     objective: ClassVar[str] = "causal"
+    reads_on: ClassVar[bool] = False
+    """Whether a text may be longer than the context, which is then but the length of the windows in training."""
     head: nn.Parameter | None
 
     def hidden(

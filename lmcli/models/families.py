@@ -23,16 +23,18 @@ FAMILIES = Registry(
         "roberta": "lmcli.models.roberta:Roberta",
         "electra": "lmcli.models.electra:Electra",
         "electra-generator": "lmcli.models.electra:Generator",
+        "lstm": "lmcli.models.lstm:LstmModel",
+        "lstm-seq2seq": "lmcli.models.lstm_seq2seq:LstmSeq2Seq",
     },
 )
 
 COMMON = frozenset({"family", "preset", "width", "depth", "heads", "ffn", "context", "dropout", "tie_embeddings"})
-"""Keys of `[model]` that mean something to every family."""
+"""Keys of `[model]` that mean something to every family, but for those that it says that it is `without`."""
 
 
 def keys_of(family: type[Model]) -> frozenset[str]:
     """Keys of `[model]` that mean something to a family."""
-    return COMMON | family.settings
+    return (COMMON - family.without) | family.settings
 
 
 def family_of(config: ModelConfig) -> type[Model]:

@@ -43,6 +43,8 @@ class Model(nn.Module):
     shape_type: ClassVar[type[Shape]] = Shape
     heads: ClassVar[frozenset[str]] = frozenset({"tokens"})
     """What it has output layers for: "tokens" (`output`), "pairs" of segments, "replaced" tokens."""
+    without: ClassVar[frozenset[str]] = frozenset()
+    """Keys of `[model]` that all others have and that mean nothing to this family."""
     ties: ClassVar[bool] = False
     """Whether the output layer is always the embedding, so that `tie_embeddings` leaves no choice."""
     recompute: bool = False

@@ -18,6 +18,9 @@ class Shape:
     ffn_ratio: ClassVar[float] = 8 / 3
     """Inner size of the feed-forward layer for each channel of width, where the planner chooses."""
 
+    most_layers: ClassVar[int | None] = None
+    """Depth beyond which the planner doesn't go."""
+
     vocab_size: int
     width: int
     depth: int

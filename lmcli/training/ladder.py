@@ -50,15 +50,18 @@ English with 130 it gained 0.035 bits per byte, on 0.2 MB with 38 it lost as muc
 def dials(model: ModelConfig, rung: Rung, context: int, dropout: float, tie: bool) -> ModelConfig:
     """`model` with every `auto` taken from the rung; what was set stays, and the rest follows it."""
     width = rung.width if model.width == "auto" else model.width
-    heads = heads_for(width) if model.heads == "auto" else model.heads
     family = family_of(model)
+    shape, without = family.shape_type, family.without
+    heads = heads_for(width) if model.heads == "auto" and "heads" not in without else model.heads
+    ffn = ffn_for(width, shape.ffn_ratio) if model.ffn == "auto" and "ffn" not in without else model.ffn
+    depth = min(rung.depth, shape.most_layers or rung.depth)
     return dataclasses.replace(
         model,
         width=width,
-        depth=rung.depth if model.depth == "auto" else model.depth,
+        depth=depth if model.depth == "auto" else model.depth,
         heads=heads,
         kv_heads=heads if model.kv_heads == "auto" and "kv_heads" in family.settings else model.kv_heads,
-        ffn=ffn_for(width, family.shape_type.ffn_ratio) if model.ffn == "auto" else model.ffn,
+        ffn=ffn,
         context=context if model.context == "auto" else model.context,
         dropout=dropout if model.dropout == "auto" else model.dropout,
         tie_embeddings=(tie or family.ties) if model.tie_embeddings == "auto" else model.tie_embeddings,
