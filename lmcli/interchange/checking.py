@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,12 +18,13 @@ in another order or turned by another angle moves some of them by their whole si
 
 @dataclass(frozen=True)
 class Check:
-    """A comparison of logits over `tokens` positions.
+    """A comparison over `tokens` positions of what `of` names: "logits", or the last "states".
 
-    `difference` is the largest absolute one, `largest` the largest logit of ours, `agreement` the share of positions
-    with the same most likely token, `divergence` the mean of KL(ours, theirs) in nats.
+    `difference` is the largest absolute one, `largest` the largest number of ours. Of logits, `agreement` is the share
+    of positions with the same most likely token and `divergence` the mean of KL(ours, theirs) in nats.
     """
 
+    of: str
     library: str
     version: str
     precision: str
@@ -45,21 +46,28 @@ class Check:
         }
 
     def __str__(self) -> str:
-        return (
-            f"{self.library} {self.version}: logits differ by {self.difference:.2g} at most ({self.tolerance:.2g} "
-            f"allowed) over {self.tokens:,} tokens, {self.agreement:.1%} with the same most likely token"
-        )
+        return in_words(self.to_json())
 
 
-def compare(ours: Tensor, theirs: Tensor, *, library: str, version: str, precision: str) -> Check:
-    """Logits (..., v) of ours and theirs, each converted to float32. A shape that differs is a GateError."""
+def in_words(check: Mapping[str, Any]) -> str:
+    """A line for a comparison as the lock has it."""
+    found = (
+        f"{check['library']} {check['version']}: {check['of']} differ by {check['difference']:.2g} at most "
+        f"({check['tolerance']:.2g} allowed) over {check['tokens']:,} tokens"
+    )
+    return found if check["of"] != "logits" else f"{found}, {check['agreement']:.1%} with the same most likely token"
+
+
+def compare(ours: Tensor, theirs: Tensor, *, library: str, version: str, precision: str, of: str = "logits") -> Check:
+    """Ours and theirs (..., v), each converted to float32. A shape that differs is a GateError."""
     if ours.shape != theirs.shape:
-        raise GateError(f"{library} gives logits of shape {list(theirs.shape)}, not {list(ours.shape)}")
+        raise GateError(f"{library} gives {of} of shape {list(theirs.shape)}, not {list(ours.shape)}")
     ours, theirs = ours.float().flatten(0, -2), theirs.float().flatten(0, -2)
     largest = ours.abs().max().item()
     difference = (ours - theirs).abs().max().item()
     likely, alike = ours.log_softmax(-1), theirs.log_softmax(-1)
     return Check(
+        of=of,
         library=library,
         version=version,
         precision=precision,
@@ -76,6 +84,6 @@ def require(checks: Sequence[Check], what: str) -> None:
     """GateError (exit 8) for the first comparison that fails."""
     for check in checks:
         if not check.holds:
-            message = f"{what} is not published: {check.library} {check.version} computes other logits"
+            message = f"{what} is not published: {check.library} {check.version} computes other {check.of}"
             figures = f"they differ by {check.difference:.3g} where {check.tolerance:.3g} is allowed"
             raise GateError(f"{message}, {figures}", "please report it with the output of `lmcli env`")

@@ -31,7 +31,8 @@ def check(source: Source, precision: str, path: Path) -> Check:
     else:
         ours = source.logits_rtv
         theirs = torch.stack([logits(model, row) for row in source.ids_rt.tolist()])
-    return compare(ours, theirs, library="llama-cpp-python", version=version(_PACKAGE), precision=precision)
+    of = "states" if states else "logits"
+    return compare(ours, theirs, library="llama-cpp-python", version=version(_PACKAGE), precision=precision, of=of)
 
 
 def _check_tokens(source: Source, theirs: list[int], path: Path) -> None:

@@ -110,15 +110,11 @@ def _text(work: Work, manifest: Manifest) -> str | None:
 
 
 def summary(entry: Entry, directory: Path) -> Sequence[str]:
+    from lmcli.interchange.checking import in_words
+
     report = entry.report
-    lines = [f"{report['model']} as {report['format']}, {report['precision']}, {size(entry.bytes)}"]
-    for check in report["checks"]:
-        lines.append(
-            f"{check['library']} {check['version']}: logits differ by {check['difference']:.2g} at most "
-            f"({check['tolerance']:.2g} allowed), {check['agreement']:.1%} of {check['tokens']:,} tokens with the same "
-            "most likely next one"
-        )
-    return lines
+    head = f"{report['model']} as {report['format']}, {report['precision']}, {size(entry.bytes)}"
+    return [head, *map(in_words, report["checks"])]
 
 
 EXPORT = Kind(
