@@ -46,8 +46,8 @@ class Lstm(nn.Module):
     ) -> tuple[Tensor, State]:
         """The hidden states (b, t, d) and what is left at the end; without a `state` it begins at zero.
 
-        Padding comes before the first token that is read (on the right, where that is the last). There the input gate is closed, so that a state of zero
-        stays zero. `backward` reads from right to left.
+        Padding comes before the first token that is read: on the left, or on the right where `backward` reads from
+        right to left. There the input gate is closed, so that a state of zero stays zero.
         """
         input_weight = working(self.input.weight)
         if padded_bt is not None:
