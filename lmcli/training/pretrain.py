@@ -86,7 +86,7 @@ def pretrain(
         progress.warn("there is no validation text: nothing tells when the model stops getting better")
     trackers = config.trackers if world.leads else ()
     with tracking(trackers, run, progress) as on_row, needed.guarded():
-        state = train(run, replace(parts, on_row=on_row), progress, clock)
+        state = train(run, replace(parts, on_row=on_row, background=needed.background), progress, clock)
     return outcome_of(run, trained, state, world)
 
 
