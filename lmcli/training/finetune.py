@@ -184,7 +184,7 @@ class _Bench:
             skips=skips_allowed(config.on_nonfinite),
             stop_on_divergence=config.stop_on_divergence,
             keep=config.keep,
-            probes=probes if self._world.size == 1 else (),
+            probes=probes,
             replan=pacing.replanner(plan),
         )
 
