@@ -88,6 +88,7 @@ def plan(project: Project, given: Given, budget: str, seeds: Sequence[int] = ())
     manifest = project.manifest()
     digests = {name: entry.digest for name, entry in manifest.entries.items() if name in ("tokens", "tokenizer")}
     parts = {
+        "format": FORMAT,
         "budget": budget,
         "inputs": digests,
         "trials": [[t.settings, dict(t.stage.requested)] for t in trials],
