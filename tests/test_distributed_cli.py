@@ -31,6 +31,7 @@ TRAIN = (
     *("--set", "train.save_every=5"),
 )
 """8 rows in a step, 4 at once: two micro-batches."""
+SAMPLES = ("--set", "train.sample_every=15", "--set", "train.sample_prompts=The")
 
 
 def start(root: Path, *line: object, launcher: tuple[str, ...] = (), **environment: str) -> subprocess.Popen[str]:
@@ -96,13 +97,15 @@ def alone(snapshot: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_two_processes_make_the_model_of_one(trained: Path, alone: Path) -> None:
-    code, out, err = finished(start(trained, *TRAIN, "--nproc", 2, "--json"))
+    code, out, err = finished(start(trained, *TRAIN, *SAMPLES, "--nproc", 2, "--json"))
     assert code == 0, err
     document = json.loads(out)
     assert document["artifacts"][0]["plan"]["processes"] == 2
     assert len([line for line in err.splitlines() if "passes over the corpus" in line]) == 1
     assert_same_course(trained, alone)
     assert lock(trained)["long"]["requested"] == lock(alone)["long"]["requested"]
+    texts = [json.loads(row) for row in (trained / "runs" / "long" / "samples.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in texts] == [15, 30]
     assert "up to date" in finished(start(trained, *TRAIN))[1]
 
 
@@ -113,8 +116,10 @@ def test_what_is_fresh_or_only_planned_starts_no_process(lmcli: Lmcli, trained: 
 
 @pytest.mark.slow
 def test_shards_make_the_same_model(trained: Path, alone: Path) -> None:
-    code, _, err = finished(start(trained, *TRAIN, "--nproc", 2, "--strategy", "fsdp"))
+    code, _, err = finished(start(trained, *TRAIN, *SAMPLES, "--nproc", 2, "--strategy", "fsdp"))
     assert code == 0, err
+    assert err.count("no samples are written with --strategy fsdp") == 1
+    assert not (trained / "runs" / "long" / "samples.jsonl").exists()
     assert lock(trained)["long"]["plan"]["strategy"] == "fsdp"
     assert_same_course(trained, alone)
 

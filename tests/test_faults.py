@@ -33,7 +33,8 @@ GENERATE: Line = ("generate", "The", "--save", "said", "--seed", 1, "--max-token
 CHAIN = (CLEAN, TOKENIZE, TRAIN, FINETUNE, EVAL, EVAL_ROWS, GENERATE)
 
 QUICK = (CLEAN, TOKENIZE, EVAL, GENERATE)
-LONG = (TRAIN, FINETUNE)
+BEHIND: Line = (*TRAIN, "--set", "train.save_in_background=always")
+LONG = (TRAIN, FINETUNE, BEHIND)
 SPREAD = 8
 
 
@@ -57,6 +58,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Before:
         found.snapshots[line] = shutil.copytree(root, home / str(number))
         act(line)(root)
         found.ends[line] = digests(root)
+    found.snapshots[BEHIND], found.ends[BEHIND] = found.snapshots[TRAIN], found.ends[TRAIN]
     return found
 
 
@@ -112,7 +114,7 @@ def test_each_operation_of_a_quick_stage_is_struck_once(before: Before, line: Li
     assert trials == count >= 10
 
 
-@pytest.mark.parametrize("line", LONG, ids=lambda line: line[0])
+@pytest.mark.parametrize("line", LONG, ids=lambda line: f"{line[0]}-{len(line)}")
 def test_operations_all_over_a_run_are_struck(before: Before, line: Line) -> None:
     snapshot = before.snapshots[line]
     points = spread(operations(snapshot, act(line)))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lmcli.errors import Stopped
+from lmcli.stages.trials import Result, together
 from lmcli.training import pretrain as pretraining
 from tests.conftest import Lmcli
 from tests.projects import command, digests, lock, tree
@@ -120,6 +122,46 @@ def test_a_schedule_without_a_cooldown_trains_anew_in_each_round(lmcli: Lmcli, t
     assert [result["steps"] for result in ran.json["trials"][2]["results"]] == [6, 12]
 
 
+def test_with_several_seeds_the_mean_counts(
+    lmcli: Lmcli, trained: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    line = [96 if item == 48 else item for item in LINE]
+    other = shutil.copytree(trained, tmp_path / "other")
+    with monkeypatch.context() as patch:
+        called = calls_of_pretrain(patch, stop_at=4)
+        assert lmcli(*line, "--seeds", "3,5", "--json").code == 143
+    assert [path.name for path in called] == [f"trial-0{n}-seed-{seed}" for n in (1, 2) for seed in (3, 5)]
+    with monkeypatch.context() as patch:
+        called = calls_of_pretrain(patch)
+        ran = lmcli(*line, "--seeds", "3,5", "--json")
+        assert ran.code == 0, ran.err
+        assert [path.name for path in called][:2] == ["trial-02-seed-5", "trial-03-seed-3"]
+        assert len(called) == 12 - 3
+    for trial in ran.json["trials"]:
+        for place, result in enumerate(trial["results"]):
+            own = [trial["seeds"][seed][place]["bits_per_byte"] for seed in ("3", "5")]
+            assert own[0] != own[1]
+            assert result["bits_per_byte"] == pytest.approx(sum(own) / 2)
+            assert result["steps"] == (6, 14)[place]
+    assert "the mean of 2 seeds" in ran.err
+    best = min(ran.json["trials"][2:], key=lambda trial: trial["results"][-1]["bits_per_byte"])
+    assert ran.json["winner"]["number"] == best["number"]
+    assert "train.seed" not in ran.json["winner"]["settings"]
+    assert command(other, *line, "--set", "train.seed=5") == 0
+    (alone,) = (json.loads(path.read_text()) for path in other.glob("runs/sweep-*/sweep.json"))
+    assert alone["trials"][2]["results"][0]["steps"] == 12
+    table = lmcli(*line, "--seeds", "3,5").out.splitlines()
+    assert table[0].split()[-4:] == ["bits", "per", "byte", "apart"]
+
+
+def test_one_seed_of_several_that_diverges_is_enough() -> None:
+    good = Result(steps=4, seconds=1.0, loss=2.0, bits_per_byte=1.0, ending="steps")
+    bad = Result(steps=0, seconds=0.0, loss=None, bits_per_byte=None, ending="diverged")
+    assert together([good, bad]).score == (float("inf"), float("inf"))
+    assert together([good, replace(good, loss=3.0, bits_per_byte=1.5)]).score == (1.25, 2.5)
+    assert together([good]) == good
+
+
 def test_dry_run_says_what_would_be_done(lmcli: Lmcli, trained: Path) -> None:
     before = tree(trained)
     ran = lmcli(*LINE, "--dry-run")
@@ -138,6 +180,9 @@ def test_dry_run_says_what_would_be_done(lmcli: Lmcli, trained: Path) -> None:
         (("sweep", "--steps", 10, "--set", "train.seed=1,x"), 3, "train.seed"),
         (("sweep", "--steps", 10, "--set", "train.seed="), 3, "no value"),
         (("sweep", "--steps", 10, "--set", "train.seed=1", "--set", "train.seed=2"), 3, "given twice"),
+        (("sweep", "--steps", 10, "--set", "model.depth=1,2", "--seeds", "1,1"), 2, "no list of different numbers"),
+        (("sweep", "--steps", 10, "--set", "model.depth=1,2", "--seeds", "a"), 2, "no list of different numbers"),
+        (("sweep", "--steps", 10, "--set", "train.seed=1,2", "--seeds", "1,2"), 3, "are both given"),
         (("sweep", "--steps", 10, "--set", "train.extend=2x,3x"), 3, "a sweep trains new models"),
     ],
 )

@@ -39,6 +39,8 @@ def rows(found: Forecast, free: int) -> list[tuple[str, str]]:
     shape = f"{model.depth} blocks of width {model.width}, {model.heads} heads, context {model.context}"
     held = {"weights": memory.weights, "optimizer": memory.optimizer, "gradients": memory.gradients}
     held |= {"activations": memory.activations, "output layer": memory.head, "best so far": memory.kept}
+    if memory.copied:
+        held["copy to save"] = memory.copied
     parts = ", ".join(f"{name} {size(value)}" for name, value in held.items())
     short = "" if memory.total <= free else f"; TOO MUCH: {found.demand.advice(free)}"
     speed = f"{found.tokens_per_second:,.0f} tokens/s, {found.flops_per_second / 1e9:,.0f} GFLOP/s in {plan.dtype}"

@@ -17,6 +17,9 @@ def sweep(
     session: Session,
     budget: Budget = None,
     steps: Steps = None,
+    seeds: Annotated[
+        str | None, typer.Option("--seeds", metavar="N,N", help="Run each trial with these seeds; their mean counts.")
+    ] = None,
     write: Annotated[bool, typer.Option("--write", help="Put the winner's settings into lmcli.toml.")] = False,
 ) -> Shown:
     """Find the best of several settings: short trials of every combination, longer ones of the better half.
@@ -27,6 +30,7 @@ def sweep(
     \b
     lmcli sweep --set train.optimizer.lr=0.005,0.01,0.02 --budget 10m
     lmcli sweep --set train.optimizer.lr=1e-3,3e-3 --set model.depth=4,6 --budget 20m --write
+    lmcli sweep --set train.optimizer.lr=0.01,0.015 --seeds 0,1,2 --budget 30m
     """
     from lmcli.cli.lengths import one_length
     from lmcli.cli.sweeping import swept
@@ -34,4 +38,4 @@ def sweep(
     length = one_length(budget, steps, None)
     if length is None or not session.sets:
         raise UsageError("a sweep needs settings and a budget", "lmcli sweep --set KEY=VALUE,VALUE --budget 20m")
-    return swept(session, length, write)
+    return swept(session, length, seeds, write)

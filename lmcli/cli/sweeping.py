@@ -5,22 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lmcli.cli.session import Session, Shown
+from lmcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from lmcli.stages.sweep import Sweep, Trial
+    from lmcli.stages.sweep import Sweep
+    from lmcli.stages.trials import Trial
 
 
-def swept(session: Session, length: str, write: bool) -> Shown:
+def swept(session: Session, length: str, seeds: str | None, write: bool) -> Shown:
     """The trials of this command line, trained as far as they are not yet; with --dry-run only what would be done."""
     from lmcli.project.editing import set_values
     from lmcli.stages import sweep as sweeps
     from lmcli.stages.sweep_runs import run
 
-    project, given = session.project, session.given()
+    project, given, numbers = session.project, session.given(), _numbers(seeds) if seeds is not None else ()
     if session.dry_run:
-        return _planned(sweeps.plan(project, given, length))
+        return _planned(sweeps.plan(project, given, length, numbers))
     with project.writing():
-        sweep = sweeps.plan(project, given, length)
+        sweep = sweeps.plan(project, given, length, numbers)
         run(project, sweep, session.console, force=session.force)
         winner = sweeps.values_of(sweep.winner)
         if write:
@@ -32,14 +34,23 @@ def swept(session: Session, length: str, write: bool) -> Shown:
     return Shown(data, [*_table(sweep), f"trials are in {place}", last])
 
 
+def _numbers(text: str) -> tuple[int, ...]:
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isascii() and word.isdigit() for word in words) or len(set(map(int, words))) < len(words):
+        raise UsageError(f"--seeds {text}: no list of different numbers", "write --seeds 0,1,2")
+    return tuple(int(word) for word in words)
+
+
 def _planned(sweep: Sweep) -> Shown:
     from lmcli.units import duration
 
     def amount(value: float) -> str:
         return duration(value) if sweep.unit == "seconds" else f"{value:.0f} steps"
 
+    seeds = len(sweep.trials[0].by_seed)
+    each = "each" if seeds == 1 else f"each with {seeds} seeds"
     lines = [
-        f"round {number}: {item.trials} trials, {amount(item.amount)} each"
+        f"round {number}: {item.trials} trials, {amount(item.amount)} {each}"
         for number, item in enumerate(sweep.rounds, start=1)
     ]
     lines += [f"{trial.name}: {_settings(sweep, trial)}" for trial in sweep.trials]
@@ -56,10 +67,13 @@ def _table(sweep: Sweep) -> list[str]:
     keys = list(sweep.told_apart(sweep.trials[0]))
     judged = [result for trial in sweep.trials for result in trial.results if result.loss is not None]
     measure = "loss" if judged and judged[0].bits_per_byte is None else "bits per byte"
-    rows = [["trial", *keys, "rounds", "steps", "seconds", measure]]
+    several = len(sweep.trials[0].by_seed) > 1
+    rows = [["trial", *keys, "rounds", "steps", "seconds", measure, *(["apart"] if several else [])]]
     for trial in sweep.ranked():
         last: Any = trial.results[-1]
         figure = "diverged" if last.loss is None else f"{last.score[0]:.4f}"
         values = [trial.settings[key] for key in keys]
-        rows.append([trial.name, *values, str(len(trial.results)), f"{last.steps:,}", f"{last.seconds:.0f}", figure])
+        told = [str(len(trial.results)), f"{last.steps:,}", f"{last.seconds:.0f}", figure]
+        apart = [] if not several else ["" if last.loss is None else f"{trial.apart:.4f}"]
+        rows.append([trial.name, *values, *told, *apart])
     return aligned(rows, "<" + ">" * (len(rows[0]) - 1))

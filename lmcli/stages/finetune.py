@@ -41,7 +41,8 @@ def assemble(request: Request) -> Stage:
         model, tokenizer = load_decoder(directory, dropout=config.dropout), Tokenizer.load(directory)
         rows = read_rows(text.resolve(config.data, work.root, config.format), config, work.progress, Tally())
         run, origin = run_directory(work), Origin(made_from=made_from(work, requested))
-        watch, world = samples.probes(config, run, directory, work.progress), world_of(config.strategy)
+        world = world_of(config.strategy)
+        watch = samples.probes(config, run, directory, work.progress, world)
         found = finetune(
             model, tokenizer, rows, config, run, work.key, work.progress, work.started, watch, origin, world
         )

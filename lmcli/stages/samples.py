@@ -17,6 +17,7 @@ from lmcli.tokens.tokenizer import Tokenizer
 from lmcli.training.config import TrainConfig
 from lmcli.training.ingredients import Probe
 from lmcli.training.metrics import MetricsLog
+from lmcli.training.world import SOLO, World
 
 TOKENS = 64
 """Of a sample, its prompt not counted."""
@@ -24,12 +25,16 @@ SHOWN = 100
 """Characters of a sample on the terminal."""
 
 
-def probes(config: TrainConfig, run: Path, tokenizer: Path, progress: Progress) -> Sequence[Probe]:
+def probes(config: TrainConfig, run: Path, tokenizer: Path, progress: Progress, world: World = SOLO) -> Sequence[Probe]:
     """The probe that writes every `config.sample_every` steps; none for 0. It changes nothing that is trained.
 
     The text follows from the weights and the seed, so that a run that was stopped writes what it would have written.
+    Of several processes rank 0 writes, and the others wait at their next step; of a sharded model none has the weights.
     """
-    if not config.sample_every:
+    if not config.sample_every or not world.leads:
+        return ()
+    if world.is_sharded:
+        progress.warn("no samples are written with --strategy fsdp: no process has the whole model (ddp writes them)")
         return ()
     writer = _Writer(config, MetricsLog(run / "samples.jsonl"), Tokenizer.load(tokenizer), progress)
     return (Probe(lambda step: step % config.sample_every == 0, writer.write, writer.log.keep_until),)

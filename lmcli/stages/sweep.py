@@ -1,7 +1,7 @@
 """Trials of settings under one budget, with the training that `train` does; no artifact is touched.
 
-runs/sweep-DIGEST8/sweep.json         what is tried and what came out, written after each trial of each round
-runs/sweep-DIGEST8/trial-01/          the run of a trial
+runs/sweep-DIGEST8/sweep.json         what is tried and what came out, written after each run of each round
+runs/sweep-DIGEST8/trial-01/          the run of a trial; with several seeds trial-01-seed-0/ and so on
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,49 +18,15 @@ from lmcli.errors import ArtifactError, ConfigError, DivergedError
 from lmcli.models.config import ModelConfig
 from lmcli.project.project import Project
 from lmcli.project.settings import Given
-from lmcli.project.stage import Stage
 from lmcli.stages import train as training
 from lmcli.stages.graph import requests
+from lmcli.stages.trials import Result, Trial
 from lmcli.training.config import PretrainConfig
 from lmcli.training.halving import Round, better, combinations, rounds
 from lmcli.training.length import parse_length
 
 TARGET = "model"
-FORMAT = 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """How a trial stood after a round; without figures it had diverged. `seconds` are those of training."""
-
-    steps: int
-    seconds: float
-    loss: float | None
-    bits_per_byte: float | None
-    ending: str
-
-    @property
-    def score(self) -> tuple[float, float]:
-        """Bits per byte of validation where there are any, then its loss: the smaller the better."""
-        if self.loss is None:
-            return (float("inf"), float("inf"))
-        return (self.loss if self.bits_per_byte is None else self.bits_per_byte, self.loss)
-
-
-@dataclass(kw_only=True)
-class Trial:
-    number: int
-    settings: dict[str, str]
-    """As they were given: dotted key -> text."""
-    model: ModelConfig
-    train: PretrainConfig
-    stage: Stage
-    results: list[Result] = field(default_factory=list)
-    """After each round that it took part in."""
-
-    @property
-    def name(self) -> str:
-        return f"trial-{self.number:02d}"
+FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,31 +65,35 @@ class Sweep:
             "format": FORMAT,
             "unit": self.unit,
             "rounds": [dataclasses.asdict(item) for item in self.rounds],
-            "trials": [
-                {
-                    "number": trial.number,
-                    "settings": trial.settings,
-                    "results": [dataclasses.asdict(result) for result in trial.results],
-                }
-                for trial in self.trials
-            ],
+            "trials": [trial.to_json() for trial in self.trials],
         }
 
 
-def plan(project: Project, given: Given, budget: str) -> Sweep:
+def plan(project: Project, given: Given, budget: str, seeds: Sequence[int] = ()) -> Sweep:
     """The trials of all combinations in `given.sets` ("KEY=VALUE,VALUE"), as far as they went, and their rounds.
+
+    Each trial is run with each of `seeds`; without any, with that of the settings.
 
     Raises UsageError and ConfigError for settings that don't exist or aren't possible, before anything is trained.
     """
     length = parse_length(budget)
     if length.unit == "epochs":
         raise ConfigError("a sweep is given a time or steps for all trials together", "--budget 20m, or --steps 4000")
-    trials = [_trial(project, given, number, chosen) for number, chosen in enumerate(_grid(given.sets), start=1)]
+    grid = _grid(given.sets)
+    if seeds and "train.seed" in grid[0]:
+        raise ConfigError("--set train.seed and --seeds are both given", "--seeds judges each trial by several seeds")
+    trials = [_trial(project, given, number, chosen, seeds) for number, chosen in enumerate(grid, start=1)]
     kept = min(stretch(trial) for trial in trials)
-    planned = rounds(len(trials), length.amount, kept)
+    planned = rounds(len(trials), length.amount / max(1, len(seeds)), kept)
     manifest = project.manifest()
     digests = {name: entry.digest for name, entry in manifest.entries.items() if name in ("tokens", "tokenizer")}
-    parts = {"budget": budget, "inputs": digests, "trials": [[t.settings, dict(t.stage.requested)] for t in trials]}
+    parts = {
+        "format": FORMAT,
+        "budget": budget,
+        "inputs": digests,
+        "trials": [[t.settings, dict(t.stage.requested)] for t in trials],
+        **({"seeds": list(seeds)} if seeds else {}),
+    }
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     sweep = Sweep(directory=project.runs / f"sweep-{key[:8]}", unit=length.unit, rounds=planned, trials=trials)
     _read_results(sweep)
@@ -143,7 +113,7 @@ def _grid(sets: Sequence[str]) -> list[dict[str, str]]:
     return combinations(values)
 
 
-def _trial(project: Project, given: Given, number: int, chosen: dict[str, str]) -> Trial:
+def _trial(project: Project, given: Given, number: int, chosen: dict[str, str], seeds: Sequence[int]) -> Trial:
     ordered = sorted(chosen, key=lambda key: key.count("."))  # the name of an optimizer before what belongs to it
     given = replace(given, sets=[f"{key}={chosen[key]}" for key in ordered])
     request = requests(project, given, {TARGET: "train"})[TARGET]
@@ -151,7 +121,9 @@ def _trial(project: Project, given: Given, number: int, chosen: dict[str, str]) 
     if train.continue_from or train.extend:
         raise ConfigError("a sweep trains new models", "leave out train.continue_from and train.extend")
     model = training.model_of(request)
-    return Trial(number=number, settings=chosen, model=model, train=train, stage=training.assemble(request))
+    by_seed: dict[int, list[Result]] = {seed: [] for seed in seeds or (train.seed,)}
+    stage = training.assemble(request)
+    return Trial(number=number, settings=chosen, model=model, train=train, stage=stage, by_seed=by_seed)
 
 
 def stretch(trial: Trial) -> float:
@@ -165,7 +137,7 @@ def _read_results(sweep: Sweep) -> None:
         return
     try:
         for trial, item in zip(sweep.trials, json.loads(path.read_bytes())["trials"], strict=True):
-            trial.results[:] = [Result(**result) for result in item["results"]]
+            trial.read(item)
     except (ValueError, KeyError, TypeError):
         raise ArtifactError(f"{path} is damaged", "begin the sweep anew with --force") from None
 

@@ -15,8 +15,9 @@ from lmcli.project.project import Project
 from lmcli.project.runner import Runner
 from lmcli.project.settings import Given
 from lmcli.stages.graph import graph
-from lmcli.stages.sweep import TARGET, Result, Sweep, Trial, stretch
+from lmcli.stages.sweep import TARGET, Sweep, stretch
 from lmcli.stages.train import run_key
+from lmcli.stages.trials import DIVERGED, Result, Trial
 from lmcli.training.config import PretrainConfig
 from lmcli.training.halving import Round, better
 
@@ -32,7 +33,7 @@ def run(project: Project, sweep: Sweep, progress: Progress, *, force: bool = Fal
 
         move_aside(sweep.directory)
         for trial in sweep.trials:
-            trial.results.clear()
+            trial.forget()
     durable.mkdir(sweep.directory)
     for number, current in enumerate(sweep.rounds):
         _round(project, sweep, number, current, progress)
@@ -48,41 +49,50 @@ def _round(project: Project, sweep: Sweep, number: int, current: Round, progress
     for trial in chosen:
         if len(trial.results) > number:
             continue
-        trial.results.append(_result(project, sweep, trial, number, progress))
-        durable.write(sweep.directory / "sweep.json", json.dumps(sweep.to_json(), indent=2) + "\n")
+        for seed, results in trial.by_seed.items():
+            if len(results) <= number:
+                results.append(_result(project, sweep, trial, seed, number, progress))
+                durable.write(sweep.directory / "sweep.json", json.dumps(sweep.to_json(), indent=2) + "\n")
         shown = ", ".join(f"{key} = {value}" for key, value in sweep.told_apart(trial).items())
-        progress.say(f"round {number + 1} of {len(sweep.rounds)}, {trial.name} ({shown}): {told(trial.results[-1])}")
+        progress.say(f"round {number + 1} of {len(sweep.rounds)}, {trial.name} ({shown}): {told(trial)}")
 
 
-def told(result: Result) -> str:
-    """A result in a few words."""
+def told(trial: Trial) -> str:
+    """The latest result of a trial in a few words."""
+    result = trial.results[-1]
     if result.loss is None:
-        return "diverged"
+        return DIVERGED
     figure = f"loss {result.loss:.4f}" if result.bits_per_byte is None else f"{result.bits_per_byte:.4f} bits per byte"
-    return f"{figure} after {result.steps} steps, {result.seconds:.0f} s"
+    seeds = f", the mean of {len(trial.by_seed)} seeds {trial.apart:.4f} apart" if len(trial.by_seed) > 1 else ""
+    return f"{figure} after {result.steps} steps, {result.seconds:.0f} s{seeds}"
 
 
-def _result(project: Project, sweep: Sweep, trial: Trial, number: int, progress: Progress) -> Result:
-    """Train a trial up to where this round ends; one that has stopped early or diverged stays as it is."""
+def _result(project: Project, sweep: Sweep, trial: Trial, seed: int, number: int, progress: Progress) -> Result:
+    """Train a trial's run up to where this round ends; one that has stopped early or diverged stays as it is."""
     from lmcli.training.origin import Origin
     from lmcli.training.pretrain import pretrain
 
-    if trial.results and trial.results[-1].ending != "steps":
-        return trial.results[-1]
+    before = trial.by_seed[seed]
+    if before and before[-1].ending != "steps":
+        return before[-1]
     train, extend = _length(sweep, trial, number)
+    train = replace(train, seed=seed)
     entries = project.manifest().entries
     records = {name: InputRecord(entries[name].digest, name) for name in ("tokens", "tokenizer")}
-    requested = {**trial.stage.requested, "train": {**trial.stage.requested["train"], "length": train.length}}
-    key = run_key(replace(trial.stage, requested=requested), records)
+    requested = {
+        **trial.stage.requested,
+        "train": {**trial.stage.requested["train"], "length": train.length, "seed": seed},
+    }
+    key = run_key(replace(trial.stage, requested=requested, seed=seed), records)
     tokens = project.directory(entries["tokens"])
-    directory, started = sweep.directory / trial.name, time.monotonic()
+    directory, started = sweep.directory / trial.run_name(seed), time.monotonic()
     tokenizer = project.directory(entries["tokenizer"])
     origin = Origin(made_from={"requested": requested}, extend=extend, tokenizer=tokenizer)
     try:
         outcome = pretrain(tokens, trial.model, train, directory, key, progress, started, origin=origin)
     except DivergedError as error:
         progress.warn(error.message)
-        return Result(steps=0, seconds=0.0, loss=None, bits_per_byte=None, ending="diverged")
+        return Result(steps=0, seconds=0.0, loss=None, bits_per_byte=None, ending=DIVERGED)
     if outcome.best is None:
         raise InputError("a sweep compares by validation text, and the tokens have none", "see [tokens] split")
     return Result(

@@ -99,8 +99,8 @@ def _trained(
         base=base,
         tokenizer=tokenizer,
     )
-    watch = samples.probes(train, run, tokenizer, progress)
     world = world_of(train.strategy)
+    watch = samples.probes(train, run, tokenizer, progress, world)
     return pretrain(tokens, model, train, run, work.key, progress, work.started, watch, origin, world)
 
 

@@ -62,6 +62,11 @@ class TrainConfig(ComputeConfig):
     ] = False
     eval_every: Annotated[Amount, "steps between validations", Flag()] = "auto"
     save_every: Annotated[Amount, "steps between checkpoints", Unkeyed()] = "auto"
+    save_in_background: Annotated[
+        Literal["auto", "always", "never"],
+        "write checkpoints beside training, from a copy in memory: auto where training leaves a core over",
+        Unkeyed(),
+    ] = "auto"
     keep: Annotated[int, "latest checkpoints to keep, beside the best weights", Unkeyed(), Ge(1)] = 1
     strategy: Annotated[
         Literal["ddp", "fsdp"],

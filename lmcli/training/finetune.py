@@ -89,9 +89,10 @@ def finetune(
     needed = bench.demand(run.plan.batching)
     needed.check()
     say_idle(run.plan, world, progress)
+    parts = replace(bench.ingredients(run.plan, probes), background=needed.background)
     trackers = config.trackers if world.leads else ()
     with tracking(trackers, run, progress) as on_row, needed.guarded():
-        state = train(run, replace(bench.ingredients(run.plan, probes), on_row=on_row), progress, clock)
+        state = train(run, replace(parts, on_row=on_row), progress, clock)
     return Finetuned(outcome_of(run, base, state, world), bench.train_fitting, bench.validation_fitting)
 
 
@@ -183,7 +184,7 @@ class _Bench:
             skips=skips_allowed(config.on_nonfinite),
             stop_on_divergence=config.stop_on_divergence,
             keep=config.keep,
-            probes=probes if self._world.size == 1 else (),
+            probes=probes,
             replan=pacing.replanner(plan),
         )
 

@@ -56,3 +56,5 @@ class Ingredients:
     stop_on_divergence: bool = False
     keep: int = 1
     """Latest checkpoints to keep."""
+    background: bool = False
+    """Write checkpoints in a thread, from a copy, while training goes on."""

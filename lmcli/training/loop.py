@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from lmcli.errors import Stopped
+from lmcli.errors import DivergedError, Stopped
 from lmcli.progress import Progress, Task
 from lmcli.training import health, judging
 from lmcli.training.average import best_view
@@ -60,6 +60,8 @@ class _Loop:
                 self._work(task)
             except Interrupted as interrupted:
                 raise self._stopped(interrupted.signal_number) from None
+            finally:
+                self._saving.wait()
         return self._state
 
     def _resume(self) -> None:
@@ -94,7 +96,7 @@ class _Loop:
         """
         step, start = self._state.step, self._parts.cooldown_start
         if start is not None and self._run.timeline.cools_down_after(step, start):
-            stable = self._run.checkpoints.stable
+            stable = self._saving.stable
             if stable is None or stable.step != step:
                 self._save(stable=True)
             if self._parts.extend is not None and not self._run.extensions:
@@ -106,6 +108,7 @@ class _Loop:
 
     def _train_step(self) -> dict[str, Any]:
         self._interrupts.check()
+        self._saving.look()
         number = self._state.step + 1
         started = self._clock.elapsed()
         scale = self._parts.schedule.multiplier(self._run.timeline.progress(number - 0.5))
@@ -134,7 +137,7 @@ class _Loop:
         """
         count = self._state.health.skipped + 1
         if count > self._parts.skips or not self._parts.stepper.has_finite_weights():
-            raise self._log.diverged(row)
+            raise self._diverged(row)
         self._state = replace(self._state, health=replace(self._state.health, skipped=count))
         kept = {
             **health.finite(row),
@@ -157,7 +160,7 @@ class _Loop:
                 figures = self._parts.validate(self._model, self._interrupts.check)
             row |= figures.row()
             if not math.isfinite(figures.loss):
-                raise self._log.diverged(row)
+                raise self._diverged(row)
             state, messages = judging.judged(state, figures, self._parts.early_stop)
             for message in messages:
                 self._progress.say(message)
@@ -181,7 +184,7 @@ class _Loop:
             return state
         found, messages = health.after_step(state.health, row["step"], row["loss"])
         if found.diverges and self._parts.stop_on_divergence:
-            raise self._log.diverged(row, health.divergence(found, row["step"], row["loss"]))
+            raise self._diverged(row, health.divergence(found, row["step"], row["loss"]))
         for message in messages:
             self._progress.warn(message)
         return replace(state, health=found)
@@ -218,6 +221,9 @@ class _Loop:
             self._save()
         where = f"after step {self._state.step} of {self._run.timeline.steps}"
         return Stopped(signal_number, f"stopped {where}", "the same command goes on from there")
+
+    def _diverged(self, row: Mapping[str, Any], what: str = "") -> DivergedError:
+        return self._log.diverged(row, self._saving.last, what)
 
     def _end_without_steps(self) -> None:
         """A run of 0 steps: its result is the model that it began with."""

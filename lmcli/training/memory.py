@@ -71,6 +71,8 @@ class Memory:
     optimizer: int
     kept: int
     """The best weights so far, until they are saved."""
+    copied: int
+    """What a save in the background holds: weights, the optimizer's state, and best weights beside newer ones."""
     gradients: int
     activations: int
     head: int
@@ -89,7 +91,7 @@ class Memory:
 
     @property
     def total(self) -> int:
-        return self.step + self.kept
+        return self.step + self.kept + self.copied
 
 
 def estimated(
@@ -102,19 +104,23 @@ def estimated(
     keeps_best: bool = True,
     recompute: bool = False,
     averaged: bool = False,
+    copies: bool = False,
 ) -> Memory:
     """The memory of training `shape` with `micro_rows` rows of its context at once, by an optimizer of that name.
 
-    `recompute` keeps what enters each block, and the rest of one block at a time.
+    `recompute` keeps what enters each block, and the rest of one block at a time. `copies` are those of
+    checkpoints that are written in the background.
     """
     factors = FACTORS[dtype]
     rule = OPTIMIZERS.get(optimizer, ANY_OPTIMIZER)
     numbers, matrices = shape.parameters, shape.depth * shape.block_matmul_parameters
     tokens = micro_rows * shape.context
+    state = round(rule.matrix * matrices + rule.other * (numbers - matrices)) + (4 * numbers if averaged else 0)
     return Memory(
         weights=round(4 * numbers + factors.working * shape.matmul_parameters),
-        optimizer=round(rule.matrix * matrices + rule.other * (numbers - matrices)) + (4 * numbers if averaged else 0),
+        optimizer=state,
         kept=4 * numbers if keeps_best else 0,
+        copied=4 * numbers + state + (4 * numbers if keeps_best else 0) if copies else 0,
         gradients=round(factors.gradient * numbers),
         activations=round(tokens * _activation_bytes(shape, factors, dtype, recompute)),
         head=_head_bytes(shape, tokens, factors),

@@ -86,7 +86,7 @@ def pretrain(
         progress.warn("there is no validation text: nothing tells when the model stops getting better")
     trackers = config.trackers if world.leads else ()
     with tracking(trackers, run, progress) as on_row, needed.guarded():
-        state = train(run, replace(parts, on_row=on_row), progress, clock)
+        state = train(run, replace(parts, on_row=on_row, background=needed.background), progress, clock)
     return outcome_of(run, trained, state, world)
 
 
@@ -165,7 +165,7 @@ class _Bench:
             skips=skips_allowed(config.on_nonfinite),
             stop_on_divergence=config.stop_on_divergence,
             keep=config.keep,
-            probes=probes if self._world.size == 1 else (),
+            probes=probes,
             replan=pacing.replanner(plan),
             cooldown_start=extension.cooldown_start(config.schedule),
         )

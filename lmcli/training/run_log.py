@@ -8,6 +8,7 @@ from typing import Any
 from lmcli.errors import DivergedError
 from lmcli.progress import Progress, Task
 from lmcli.training import health
+from lmcli.training.checkpoints import Checkpoint
 from lmcli.training.ingredients import Ingredients
 from lmcli.training.shared_run import Run
 from lmcli.training.state import State
@@ -41,11 +42,13 @@ class RunLog:
         """The numbers of the samples in the batch of a step, as a part of its row."""
         return {"samples": list(self._parts.samples(step))} if self._parts.samples else {}
 
-    def diverged(self, row: Mapping[str, Any], what: str = "") -> DivergedError:
-        """The error that ends the run at the step of `row`, which is logged; `what` if all figures are finite."""
+    def diverged(self, row: Mapping[str, Any], last: Checkpoint | None, what: str = "") -> DivergedError:
+        """The error that ends the run at the step of `row`, which is logged; `what` if all figures are finite.
+
+        `last` is the last checkpoint.
+        """
         bad, step = what or health.wrong(row), row["step"]
         self._run.metrics.append({**health.finite(row), "diverged": bad, **self.samples(step)})
-        last = self._run.checkpoints.last
         good = f"the last good checkpoint is step {last.step}" if last else "there is no checkpoint yet"
         message = f"training diverged at step {step} (learning rate {row['lr']:.3g}): {bad}; {good}"
         samples = self.samples(step).get("samples", [])

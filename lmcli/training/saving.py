@@ -1,13 +1,39 @@
-"""When the loop saves, and what: the state with its tensors, and the best weights since the save before."""
+"""When the loop saves, and what: the state with its tensors, and the best weights since the save before.
+
+In the background a thread writes a copy of the tensors, reads it again and removes the older checkpoint, while training
+goes on. Whoever asks for a checkpoint waits for it first.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from functools import partial
+
+import torch
 from torch import Tensor
 
+from lmcli.models.device import Compute
 from lmcli.training.average import Averaging, best_view
+from lmcli.training.checkpoints import Checkpoint
+from lmcli.training.errand import Errand
 from lmcli.training.ingredients import Ingredients
 from lmcli.training.shared_run import Run
 from lmcli.training.state import State
+
+
+def in_background(asked: str, compute: Compute) -> bool:
+    """Whether to save in the background: where training leaves a core over, unless it is `asked` for always or never.
+
+    A save is mostly work for a core: hashing, copying, reading again. On a machine whose cores all train it takes about
+    as much from the steps as it would have taken before them.
+    """
+    if asked != "auto":
+        return asked == "always"
+    if torch.device(compute.device).type != "cpu":
+        return True
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return compute.threads * compute.processes < cores
 
 
 class Saving:
@@ -16,6 +42,10 @@ class Saving:
     def __init__(self, run: Run, parts: Ingredients) -> None:
         self._run, self._keep = run, parts.keep
         self._model, self._optimizer = parts.stepper.model, parts.stepper.optimizer
+        world = parts.stepper.world
+        # the parts of a sharded model are written by all processes together, between whose steps that has a fixed place
+        self._background = parts.background and world.leads and not world.is_sharded
+        self._errand = Errand()
         self._best: dict[str, Tensor] | None = None
         self._saved: int | None = None
 
@@ -27,8 +57,20 @@ class Saving:
             self._saved = state.step
         return state
 
+    @property
+    def last(self) -> Checkpoint | None:
+        """The last checkpoint; raises the error of one that could not be saved, as `wait` does."""
+        self.wait()
+        return self._run.checkpoints.last
+
+    @property
+    def stable(self) -> Checkpoint | None:
+        """That before the cooldown; raises as `last`."""
+        self.wait()
+        return self._run.checkpoints.stable
+
     def has(self, state: State) -> bool:
-        """Whether the state of this step is saved."""
+        """Whether the state of this step is saved, or being saved."""
         return self._saved == state.step
 
     def keep_best(self) -> None:
@@ -37,15 +79,41 @@ class Saving:
             self._best = {name: p.detach().clone() for name, p in self._model.named_parameters()}
 
     def save(self, state: State, *, stable: bool = False) -> None:
-        """Commit a checkpoint of `state`. Raises MachineError and OSError; the checkpoint before is then kept."""
+        """Commit a checkpoint of `state`, or begin to when there is more to train.
+
+        Raises MachineError and OSError of this save or of the one before; the checkpoint before that is then kept.
+        """
+        self.wait()
         self._run.metrics.sync()
-        self._run.checkpoints.save(
+        model: Mapping[str, Tensor] = {name: parameter.detach() for name, parameter in self._model.named_parameters()}
+        optimizer: Mapping[str, Tensor] = self._optimizer.state()
+        behind = self._background and not state.ending
+        if behind:
+            model, optimizer = _copied(model), _copied(optimizer)
+        commit = partial(
+            self._run.checkpoints.save,
             state,
-            {name: parameter.detach() for name, parameter in self._model.named_parameters()},
-            self._optimizer.state(),
+            model,
+            optimizer,
             self._best,
             stable=stable,
             keep=self._keep,
             averaged=isinstance(self._optimizer, Averaging),
         )
         self._saved, self._best = state.step, None
+        if behind:
+            self._errand.start(commit)
+        else:
+            commit()
+
+    def look(self) -> None:
+        """Raises the error of a save in the background that has failed."""
+        self._errand.look()
+
+    def wait(self) -> None:
+        """Wait until what was begun is saved. Raises MachineError and OSError when it could not be."""
+        self._errand.wait()
+
+
+def _copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}

@@ -21,6 +21,7 @@ from lmcli.training import ladder, memory
 from lmcli.training.config import TrainConfig
 from lmcli.training.memory import Memory
 from lmcli.training.optimizers import OPTIMIZERS
+from lmcli.training.saving import in_background
 
 CGROUP = Path("/sys/fs/cgroup")
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "bad_alloc")
@@ -40,6 +41,8 @@ class Demand:
     recompute: bool = False
     averaged: bool = False
     """A moving average of the weights is kept."""
+    background: bool = False
+    """Checkpoints are written in the background, from a copy in the memory of the machine."""
 
     @property
     def memory(self) -> Memory:
@@ -51,6 +54,7 @@ class Demand:
             optimizer=self.optimizer,
             recompute=self.recompute,
             averaged=self.averaged,
+            copies=self.background and torch.device(self.device).type == "cpu",
         )
 
     def check(self) -> None:
@@ -113,14 +117,17 @@ class Demand:
 def demand(
     model: ModelConfig, vocab_size: int, rows: int, micro_rows: int, config: TrainConfig, compute: Compute
 ) -> Demand:
-    """The demand of a resolved model."""
+    """The demand of a resolved model; with copies for the background where those are wanted, or pay and fit."""
     shape = family_of(model).shape_of(model, vocab_size)
     try:
         optimizer = name_of(OPTIMIZERS, config.optimizer)
     except StopIteration:  # one that is not in the registry
         optimizer = ""
     extras = {"recompute": config.recompute, "averaged": bool(config.ema)}
-    return Demand(shape, rows, micro_rows, compute.device, compute.dtype, optimizer, **extras)
+    found = Demand(shape, rows, micro_rows, compute.device, compute.dtype, optimizer, **extras)
+    behind = replace(found, background=in_background(config.save_in_background, compute))
+    scarce = config.save_in_background == "auto" and behind.memory.total > free_bytes(compute.device)
+    return found if scarce else behind
 
 
 def is_shortage(error: BaseException) -> bool:

@@ -15,6 +15,7 @@ from torch import nn
 
 from lmcli.errors import Stopped
 from lmcli.tokens.shards import TokenStream
+from lmcli.tokens.window_batch import WindowBatch
 from lmcli.tokens.windows import Windows
 from lmcli.training.checkpoints import Checkpoints
 from lmcli.training.ingredients import Probe
@@ -45,19 +46,20 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def course(monkeypatch: pytest.MonkeyPatch) -> Iterator[Course]:
     """Fills while runs go on; `watch` empties it."""
     found = Course()
-    save, draw = Checkpoints.save, Windows.__call__
+    save, draw = Checkpoints.save, Windows.at
 
     def saved(self: Checkpoints, state: Any, *rest: Any, **options: Any) -> None:
         save(self, state, *rest, **options)
         assert self.last is not None
         found.checkpoints[state.step] = {name: d for name, d in self.last.digests.items() if name != "state.json"}
 
-    def drawn(self: Windows, step: int) -> np.ndarray:
-        found.windows[step + 1] = draw(self, step)
-        return found.windows[step + 1]
+    def drawn(self: Windows, step: int) -> WindowBatch:
+        batch = draw(self, step)
+        found.windows[step + 1] = batch.ids
+        return batch
 
     monkeypatch.setattr(Checkpoints, "save", saved)
-    monkeypatch.setattr(Windows, "__call__", drawn)
+    monkeypatch.setattr(Windows, "at", drawn)
     yield found
 
 

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -141,14 +142,14 @@ def test_two_threads_give_the_same_bits_after_a_stop(tmp_path: Path) -> None:
     assert run_digest(tmp_path / "cut") == run_digest(tmp_path / "whole")
 
 
-def count_operations(path: Path) -> int:
+def count_operations(path: Path, **changes: Any) -> int:
     seen: list[str] = []
     with operations(lambda operation, _: seen.append(operation)):
-        run_tiny(path, ingredients(AdamW()))
+        run_tiny(path, ingredients(AdamW(), **changes))
     return len(seen)
 
 
-def killed_at(operation_number: int, path: Path) -> int:
+def killed_at(operation_number: int, path: Path, **changes: Any) -> int:
     """Train in a child that dies like one that was killed just before its K-th operation; its exit code."""
     child = os.fork()
     if child:
@@ -162,7 +163,7 @@ def killed_at(operation_number: int, path: Path) -> int:
 
     try:
         with operations(die):
-            run_tiny(path, ingredients(AdamW()))
+            run_tiny(path, ingredients(AdamW(), **changes))
         os._exit(0)
     finally:
         os._exit(99)

@@ -1,0 +1,100 @@
+"""A trial of a sweep: settings, the runs with them, one for each seed, and what these say together."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean
+from typing import Any
+
+from lmcli.models.config import ModelConfig
+from lmcli.project.stage import Stage
+from lmcli.training.config import PretrainConfig
+
+DIVERGED = "diverged"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """How a run stood after a round; without figures it had diverged. `seconds` are those of training."""
+
+    steps: int
+    seconds: float
+    loss: float | None
+    bits_per_byte: float | None
+    ending: str
+
+    @property
+    def score(self) -> tuple[float, float]:
+        """Bits per byte of validation where there are any, then its loss: the smaller the better."""
+        if self.loss is None:
+            return (float("inf"), float("inf"))
+        return (self.loss if self.bits_per_byte is None else self.bits_per_byte, self.loss)
+
+
+def together(results: Sequence[Result]) -> Result:
+    """The means over runs that differ by their seed, and their seconds in all; diverged when one of them has."""
+    if len(results) == 1:
+        return results[0]
+    losses = [result.loss for result in results if result.loss is not None]
+    bits = [result.bits_per_byte for result in results if result.bits_per_byte is not None]
+    whole = len(losses) == len(results)
+    return Result(
+        steps=round(mean(result.steps for result in results)),
+        seconds=sum(result.seconds for result in results),
+        loss=mean(losses) if whole else None,
+        bits_per_byte=mean(bits) if whole and len(bits) == len(results) else None,
+        ending=results[0].ending if whole else DIVERGED,
+    )
+
+
+@dataclass(kw_only=True)
+class Trial:
+    number: int
+    settings: dict[str, str]
+    """As they were given: dotted key -> text."""
+    model: ModelConfig
+    train: PretrainConfig
+    stage: Stage
+    by_seed: dict[int, list[Result]]
+    """Of each seed, the results after the rounds that its run took part in."""
+
+    @property
+    def name(self) -> str:
+        return f"trial-{self.number:02d}"
+
+    def run_name(self, seed: int) -> str:
+        """The directory of a run, among those of the sweep."""
+        return self.name if len(self.by_seed) == 1 else f"{self.name}-seed-{seed}"
+
+    @property
+    def results(self) -> list[Result]:
+        """After each round that all its runs have come through."""
+        return [together(results) for results in zip(*self.by_seed.values(), strict=False)]
+
+    @property
+    def apart(self) -> float:
+        """Between the best and the worst of its runs after the last of these rounds, in what they are judged by."""
+        scores = [results[len(self.results) - 1].score[0] for results in self.by_seed.values()]
+        return max(scores) - min(scores)
+
+    def forget(self) -> None:
+        """As if nothing had been trained yet."""
+        for results in self.by_seed.values():
+            results.clear()
+
+    def read(self, item: Mapping[str, Any]) -> None:
+        """Take over what `to_json` gave. Raises KeyError, TypeError and ValueError for anything else."""
+        for seed, results in self.by_seed.items():
+            results[:] = [Result(**result) for result in item["seeds"][str(seed)]]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "number": self.number,
+            "settings": self.settings,
+            "results": [dataclasses.asdict(result) for result in self.results],
+            "seeds": {
+                str(seed): [dataclasses.asdict(result) for result in results] for seed, results in self.by_seed.items()
+            },
+        }
