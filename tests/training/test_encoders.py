@@ -23,7 +23,7 @@ from lmcli.training.metrics import read_metrics
 from lmcli.training.origin import Origin
 from lmcli.training.outcome import Outcome
 from lmcli.training.pretrain import pretrain
-from tests.objectives import texts
+from tests.objectives import encoded
 from tests.training.tiny import weights_digest
 
 SIZES = {"width": 32, "depth": 1, "heads": 2, "context": 24, "dropout": 0.0}
@@ -45,7 +45,7 @@ TERMS = {
 
 @pytest.fixture(scope="module")
 def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return texts.encoded(tmp_path_factory.mktemp("corpus"))
+    return encoded.corpus(tmp_path_factory.mktemp("corpus"))
 
 
 def run(tokens: Path, path: Path, kind: str, steps: int, probes: tuple[Probe, ...] = (), **model: Any) -> Outcome:
