@@ -17,13 +17,14 @@ def generate(
     prompt: Annotated[str | None, typer.Argument(help="Text to go on from; - reads it from stdin.")] = None,
     save: Annotated[str | None, typer.Option("--save", metavar="NAME", help="Keep the samples as an artifact.")] = None,
 ) -> Shown | None:
-    """Write text with a model: the prompt and its continuation on stdout, as they come.
+    """Write text with a model: the prompt and its continuation on stdout, as they come. An encoder fills in masks.
 
     \b
     lmcli generate "Once upon a time"
     lmcli generate "Once" -n 3 --temperature 0.7 --seed 1
     lmcli generate --prompts prompts.txt --no-echo --json
     lmcli generate "Once" --model path/to/a/model --greedy
+    lmcli generate "The [MASK] sat on the mat" --model bert
     """
     from lmcli.cli.making import made_or_planned
     from lmcli.cli.writing import settle, write_now

@@ -44,6 +44,10 @@ def write_now(session: Session, given: Given) -> Shown | None:
     config: GenerateConfig = settings.resolve(tables, Document(document.path), given).sections["generate"]
     name = config.model or default
     directory = _model(session, root, name)
+    if _is_encoder(directory):
+        from lmcli.cli.filling import fill_now
+
+        return fill_now(session, root, config, name, directory)
 
     from lmcli.generation.writing import write
     from lmcli.models.device import resolve_compute, use_threads
@@ -70,6 +74,12 @@ def write_now(session: Session, given: Given) -> Shown | None:
         texts = [(sample.prompt if config.echo else "") + sample.text for sample in samples]
         session.console.write(BETWEEN.join(texts) + "\n")
     return None
+
+
+def _is_encoder(directory: Path) -> bool:
+    from lmcli.models.directory import read_shape
+
+    return read_shape(directory)[0].kind == "encoder"
 
 
 def _surroundings(session: Session) -> tuple[Document, Path, str]:

@@ -19,14 +19,14 @@ from lmcli.objectives.masked import Masked
 from lmcli.objectives.masked_text import MaskedText
 from lmcli.tokens.shards import TokenStream
 from lmcli.tokens.windows import Windows
-from tests.objectives import texts
+from tests.objectives import encoded
 
 CONTEXT = 24
 
 
 @pytest.fixture(scope="module")
 def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return texts.encoded(tmp_path_factory.mktemp("corpus"))
+    return encoded.corpus(tmp_path_factory.mktemp("corpus"))
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def stream(tokens: Path) -> TokenStream:
 
 
 def built(tokens: Path, **settings: Any) -> MaskedText:
-    return decode(Masked, settings).build(texts.setup(tokens))
+    return decode(Masked, settings).build(encoded.setup(tokens))
 
 
 def bert(vocab_size: int) -> Bert:
@@ -44,7 +44,7 @@ def bert(vocab_size: int) -> Bert:
 
 
 def test_a_text_stands_between_its_tokens(tokens: Path, stream: TokenStream) -> None:
-    roles = texts.setup(tokens).tokenizer.roles
+    roles = encoded.setup(tokens).tokenizer.roles
     windows = Windows(stream, CONTEXT, 5, seed=0).at(0)
     batch = built(tokens).batch(windows)
     whole = torch.where(batch.targets == IGNORED, batch.inputs, batch.targets)
@@ -148,16 +148,16 @@ def test_a_decoder_sees_both_sides(tokens: Path, stream: TokenStream) -> None:
 
 
 def test_what_is_missing_is_said_with_the_line_to_write(tmp_path: Path) -> None:
-    plain = texts.encoded(tmp_path / "plain", special_tokens=())
+    plain = encoded.corpus(tmp_path / "plain", special_tokens=())
     with pytest.raises(ConfigError, match=r"masked needs a special token \[MASK\] or <mask>") as caught:
         built(plain)
     assert 'special_tokens = ["[CLS]", "[SEP]", "[MASK]"]' in (caught.value.hint or "")
-    only = texts.encoded(tmp_path / "only", special_tokens=("[MASK]",), sentences=False)
+    only = encoded.corpus(tmp_path / "only", special_tokens=("[MASK]",), sentences=False)
     batch = built(only).batch(Windows(TokenStream.open(only, "train"), CONTEXT, 2, seed=0).at(0))
     assert batch.inputs.shape == (2, CONTEXT)
     with pytest.raises(ConfigError, match=r"needs a special token \[CLS\] or <s>"):
         built(only, pairs="nsp")
-    marked = texts.encoded(tmp_path / "marked", sentences=False)
+    marked = encoded.corpus(tmp_path / "marked", sentences=False)
     with pytest.raises(ConfigError, match="where sentences end"):
         built(marked, pairs="nsp").batch(Windows(TokenStream.open(marked, "train"), CONTEXT, 2, seed=0).at(0))
     with pytest.raises(ConfigError, match="more than all"):
@@ -165,7 +165,7 @@ def test_what_is_missing_is_said_with_the_line_to_write(tmp_path: Path) -> None:
 
 
 def test_a_family_without_the_head_is_refused(tokens: Path) -> None:
-    setup = texts.setup(tokens)
+    setup = encoded.setup(tokens)
     pairs = [decode(Masked, {"pairs": "nsp"})]
     assert objective_for(Bert, "bert", pairs, setup).heads == {"tokens", "pairs"}
     with pytest.raises(ConfigError, match="an output layer for pairs, and roberta has none") as caught:

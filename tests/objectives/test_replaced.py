@@ -21,14 +21,14 @@ from lmcli.objectives.replaced import Replaced
 from lmcli.objectives.replaced_tokens import ReplacedTokens, drawn_tokens, filled
 from lmcli.tokens.shards import TokenStream
 from lmcli.tokens.windows import Windows
-from tests.objectives import texts
+from tests.objectives import encoded
 
 CONTEXT = 24
 
 
 @pytest.fixture(scope="module")
 def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return texts.encoded(tmp_path_factory.mktemp("corpus"))
+    return encoded.corpus(tmp_path_factory.mktemp("corpus"))
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def stream(tokens: Path) -> TokenStream:
 
 
 def built(tokens: Path, **settings: Any) -> ReplacedTokens:
-    return decode(Replaced, settings).build(texts.setup(tokens))
+    return decode(Replaced, settings).build(encoded.setup(tokens))
 
 
 def electra(vocab_size: int) -> Electra:
@@ -60,7 +60,7 @@ def test_only_hidden_tokens_are_filled_in(tokens: Path, stream: TokenStream) -> 
     model, objective = electra(stream.vocab_size), built(tokens)
     batch = objective.batch(Windows(stream, CONTEXT, 6, seed=0).at(0))
     chosen = batch.targets != IGNORED
-    mask_id = texts.setup(tokens).tokenizer.roles["mask_token"]
+    mask_id = encoded.setup(tokens).tokenizer.roles["mask_token"]
     assert batch.inputs[chosen].eq(mask_id).all()
     states = model.generator.before_output(model.generator.hidden(batch.inputs)[chosen])
     text, replaced = filled(batch, states, model.generator.output, batch.targets[chosen])
@@ -108,7 +108,7 @@ def test_what_is_drawn_follows_from_the_window_alone(tokens: Path, stream: Token
 
 
 def test_families_and_objectives_that_do_not_fit_are_refused(tokens: Path) -> None:
-    setup = texts.setup(tokens)
+    setup = encoded.setup(tokens)
     assert objective_for(Electra, "electra", (), setup).heads == {"replaced"}
     with pytest.raises(ConfigError, match="an output layer for replaced, and bert has none") as caught:
         objective_for(Bert, "bert", [Replaced()], setup)
