@@ -28,9 +28,8 @@ CROSS = {
     "cross.out.weight": ("1.EncDecAttention.o.weight",),
 }
 POSITIONS = "{stack}.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
-REPEATS = {
-    name: "shared.weight" for name in ("lm_head.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
-}
+TABLES = ("lm_head.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
+REPEATS = dict.fromkeys(TABLES, "shared.weight")
 
 # Shape field -> key of config.json; all of them whole numbers.
 SIZES = {

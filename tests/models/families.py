@@ -366,6 +366,7 @@ def noisy(model: Any, seed: int = 1) -> Any:
     """A model whose every weight counts: nothing is left at zero or one, and scores differ by more than rounding."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.2)
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad and "embed_positions" not in name:
+                parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.2)
     return model
