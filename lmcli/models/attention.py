@@ -30,6 +30,9 @@ def attend(
         shared = q_bhtk.shape[1] // k_bgsk.shape[1]
         k_bhsk, v_bhsk = (x if shared == 1 else x.repeat_interleave(shared, dim=1) for x in (k_bgsk, v_bgsk))
         return causal_attention(q_bhtk, k_bhsk, v_bhsk, scale)
+    if bias is not None and bias.requires_grad:
+        seen = bias + causal_bias(positions, keys, q_bhtk.device) if causal else bias
+        return _with_trained_bias(q_bhtk, k_bgsk, v_bgsk, scale, seen)
     if q_bhtk.device.type != "cpu":  # its kernels want each head's numbers side by side
         q_bhtk, k_bgsk, v_bgsk = q_bhtk.contiguous(), k_bgsk.contiguous(), v_bgsk.contiguous()
     mask = bias
@@ -45,6 +48,15 @@ def attend(
         scale=scale,
         enable_gqa=q_bhtk.shape[1] != k_bgsk.shape[1],
     )
+
+
+def _with_trained_bias(q_bhtk: Tensor, k_bgsk: Tensor, v_bgsk: Tensor, scale: float, bias: Tensor) -> Tensor:
+    """Softmax and products one after the other, in the precision of q: torch's own way to a gradient of the bias
+    computes them in float32."""
+    shared = q_bhtk.shape[1] // k_bgsk.shape[1]
+    k_bhsk, v_bhsk = (x if shared == 1 else x.repeat_interleave(shared, dim=1) for x in (k_bgsk, v_bgsk))
+    scores_bhts = (q_bhtk if scale == 1 else q_bhtk * scale) @ k_bhsk.mT + bias.to(q_bhtk.dtype)
+    return scores_bhts.softmax(-1).to(q_bhtk.dtype) @ v_bhsk
 
 
 def causal_bias(positions: int, keys: int, device: torch.device) -> Tensor:
@@ -84,7 +96,8 @@ def padding_bias(padding_b: Tensor | None, keys: int) -> Tensor | None:
 class Cache:
     """Keys and values of the positions seen so far, one (b, g, capacity, k) tensor of each for each layer.
 
-    All rows hold `length` positions; a shorter text is padded on the left.
+    All rows hold `length` positions; a shorter text is padded on the left. Where a text is written for a source,
+    `sources` has the keys and values of that for each layer that has read it, (b, g, s, k).
     """
 
     def __init__(self, depth: int, capacity: int) -> None:
@@ -92,6 +105,7 @@ class Cache:
         self.length = 0
         self.keys: list[Tensor] = [torch.empty(0)] * depth
         self.values: list[Tensor] = [torch.empty(0)] * depth
+        self.sources: dict[int, tuple[Tensor, Tensor]] = {}
 
     def append(self, layer: int, k_bgtk: Tensor, v_bgtk: Tensor) -> tuple[Tensor, Tensor]:
         """All keys and values of a layer, the new ones included; `advance` counts them after the last layer."""
@@ -111,6 +125,10 @@ class Cache:
         """Keep these rows in this order; a row named twice is copied."""
         self.keys = [keys.index_select(0, rows) for keys in self.keys]
         self.values = [values.index_select(0, rows) for values in self.values]
+        self.sources = {
+            layer: (keys.index_select(0, rows), values.index_select(0, rows))
+            for layer, (keys, values) in self.sources.items()
+        }
 
     def drop_left(self, positions: int) -> None:
         """Forget the first positions of all rows, to make room on the right."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from lmcli.models.attention import Cache
+from lmcli.models.encoder_decoder_shape import EncoderDecoderShape
+from lmcli.models.heads import Head
 from lmcli.models.model import Kind, Model
 
 
@@ -27,11 +29,13 @@ class Memory:
 class EncoderDecoder(Model):
     """A model of a target text, token by token, given a source text as a whole.
 
-    Targets begin with the padding token, as in T5 and Marian.
+    Targets begin with the padding token, as in T5 and Marian. A family sets `shape`, `embedding` and `head` (None: the
+    embedding is the head).
     """
 
     kind: ClassVar[Kind] = "encoder-decoder"
     objective: ClassVar[str] = "denoise"
+    head: nn.Parameter | None
 
     def encode(self, source_bs: Tensor, real_bs: Tensor | None = None) -> Memory:
         """Read sources; where `real_bs` is False there is padding, on the right."""
@@ -44,9 +48,13 @@ class EncoderDecoder(Model):
         """
         raise NotImplementedError
 
+    @property
+    def output(self) -> Head:
+        return Head(self.embedding if self.head is None else self.head)
+
     def new_cache(self, capacity: int) -> Cache:
         """An empty cache for `capacity` target positions; what it keeps of the memory is filled at the first use."""
-        raise NotImplementedError
+        return Cache(cast(EncoderDecoderShape, self.shape).decoder_depth, capacity)
 
     def forward(self, source_bs: Tensor, tokens_bt: Tensor) -> Tensor:
         """Logits of the target token after each position, (b, t, v)."""

@@ -23,6 +23,8 @@ FAMILIES = Registry(
         "roberta": "lmcli.models.roberta:Roberta",
         "electra": "lmcli.models.electra:Electra",
         "electra-generator": "lmcli.models.electra:Generator",
+        "t5": "lmcli.models.t5:T5",
+        "marian": "lmcli.models.marian:Marian",
         "lstm": "lmcli.models.lstm:LstmModel",
         "lstm-seq2seq": "lmcli.models.lstm_seq2seq:LstmSeq2Seq",
     },

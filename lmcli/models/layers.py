@@ -35,6 +35,31 @@ class SwiGLU(nn.Module):
         return self.down(gated(self.gate_up(x_btd)))  # type: ignore[no-any-return]
 
 
+class ReLU(nn.Module):
+    """down(relu(up(x))), as in the first transformer but without biases."""
+
+    def __init__(self, width: int, ffn: int) -> None:
+        super().__init__()
+        self.up = Linear(width, ffn)
+        self.down = Linear(ffn, width)
+
+    def forward(self, x_btd: Tensor) -> Tensor:
+        return self.down(F.relu(self.up(x_btd)))  # type: ignore[no-any-return]
+
+
+class GatedGELU(nn.Module):
+    """down(gelu(gate(x)) * up(x)) (Shazeer, 2020), gate and up in one product; GELU by its approximation with tanh."""
+
+    def __init__(self, width: int, ffn: int) -> None:
+        super().__init__()
+        self.gate_up = Linear(width, 2 * ffn)
+        self.down = Linear(ffn, width)
+
+    def forward(self, x_btd: Tensor) -> Tensor:
+        gate, up = self.gate_up(x_btd).chunk(2, dim=-1)
+        return self.down(F.gelu(gate, approximate="tanh") * up)  # type: ignore[no-any-return]
+
+
 def gated(gate_up: Tensor) -> Tensor:
     """silu(gate) * up of a tensor whose last dimension holds both."""
     result: Tensor = _Gated.apply(gate_up)  # type: ignore[no-untyped-call]

@@ -44,9 +44,19 @@ class Shape:
         return self.attention_parameters + self.ffn_matrices * self.width * self.ffn
 
     @property
+    def hidden_matmul_parameters(self) -> int:
+        """Weights of all blocks that take part in matrix products."""
+        return self.depth * self.block_matmul_parameters
+
+    @property
+    def blocks(self) -> int:
+        """Of all stacks."""
+        return self.depth
+
+    @property
     def matmul_parameters(self) -> int:
         """Weights that each token is multiplied with, the output layer included and the embedding look-up not."""
-        return self.depth * self.block_matmul_parameters + self.vocab_size * self.width
+        return self.hidden_matmul_parameters + self.vocab_size * self.width
 
     @property
     def parameters(self) -> int:

@@ -113,7 +113,7 @@ def estimated(
     """
     factors = FACTORS[dtype]
     rule = OPTIMIZERS.get(optimizer, ANY_OPTIMIZER)
-    numbers, matrices = shape.parameters, shape.depth * shape.block_matmul_parameters
+    numbers, matrices = shape.parameters, shape.hidden_matmul_parameters
     tokens = micro_rows * shape.context
     state = round(rule.matrix * matrices + rule.other * (numbers - matrices)) + (4 * numbers if averaged else 0)
     return Memory(
@@ -124,7 +124,7 @@ def estimated(
         gradients=round(factors.gradient * numbers),
         activations=round(tokens * _activation_bytes(shape, factors, dtype, recompute)),
         head=_head_bytes(shape, tokens, factors),
-        update=round(rule.update * shape.depth * 2 * shape.width * shape.ffn),
+        update=round(rule.update * shape.blocks * 2 * shape.width * shape.ffn),
         accumulates=accumulates,
     )
 
@@ -132,8 +132,8 @@ def estimated(
 def _activation_bytes(shape: Shape, factors: Factors, dtype: str, recompute: bool) -> float:
     """For one token."""
     if not recompute:
-        return shape.depth * _block_bytes(shape, factors)
-    entering = shape.depth * shape.width * (2 if dtype == "bfloat16" else 4)
+        return shape.blocks * _block_bytes(shape, factors)
+    entering = shape.blocks * shape.width * (2 if dtype == "bfloat16" else 4)
     return entering + 2 * _block_bytes(shape, factors)  # what is computed again, and its gradients
 
 

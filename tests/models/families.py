@@ -39,6 +39,10 @@ class Checks:
     """Name -> changes of the shape. The name is the parameter `kind` of each test."""
     bodies: ClassVar[bool] = True
     """Whether a body saved without its heads loads."""
+    rounding: ClassVar[float] = 0.1
+    """How far bfloat16 may move a score, of the largest one."""
+    may_say: ClassVar[str] = ""
+    """Part of a message of theirs that tells nothing wrong."""
 
     def shape(self, kind: str, **changes: Any) -> Shape:
         return self.family.shape_type(**{**SIZES, **self.kinds[kind], **changes})
@@ -60,7 +64,8 @@ class Checks:
             read = getattr(transformers, self.theirs_class).from_pretrained
             theirs, report = read(tmp_path / "m", output_loading_info=True)
         transformers.logging.disable_propagation()
-        assert not [str(warning.message) for warning in said] + [record.getMessage() for record in caplog.records]
+        lines = [str(warning.message) for warning in said] + [record.getMessage() for record in caplog.records]
+        assert not [line for line in lines if not self.may_say or self.may_say not in line]
         assert not any(report.values()), report
         return theirs.eval()
 
@@ -81,6 +86,10 @@ class Checks:
     def their_output(self, theirs: Any) -> Any:
         """With `logits` and `loss`."""
         raise NotImplementedError
+
+    def body(self, theirs: Any) -> Any:
+        """The same model without its output layer."""
+        return theirs.base_model
 
     def their_states(self, body: Any) -> Tensor:
         raise NotImplementedError
@@ -115,8 +124,9 @@ class Checks:
     def test_their_body_loads_here(self, kind: str, theirs: Any, tmp_path: Path) -> None:
         if not self.bodies or (self.family.kind != "encoder" and not self.shape(kind).tie_embeddings):
             pytest.skip("it predicts nothing without its output layer")
-        noisy(theirs, seed=3).base_model.save_pretrained(tmp_path / "body")
-        self.same(self.states(load_model(tmp_path / "body")), self.their_states(theirs.base_model))
+        body = self.body(noisy(theirs, seed=3))
+        body.save_pretrained(tmp_path / "body")
+        self.same(self.states(load_model(tmp_path / "body")), self.their_states(body))
 
     def same(self, found: Tensor, expected: Tensor) -> None:
         real = self.targets() != IGNORED
@@ -182,7 +192,7 @@ class Checks:
         with torch.autocast("cpu", torch.bfloat16):
             states, scores = self.states(ours), self.scores(ours)
         assert (states.dtype, scores.dtype) == (torch.bfloat16, torch.float32)
-        assert 0 < (scores - exact).abs().max() < 0.1 * exact.abs().max()
+        assert 0 < (scores - exact).abs().max() < self.rounding * exact.abs().max()
 
 
 class DecoderChecks(Checks):
@@ -356,6 +366,7 @@ def noisy(model: Any, seed: int = 1) -> Any:
     """A model whose every weight counts: nothing is left at zero or one, and scores differ by more than rounding."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.2)
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad and "embed_positions" not in name:
+                parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.2)
     return model
