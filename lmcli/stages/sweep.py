@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from lmcli.errors import ArtifactError, ConfigError, DivergedError
-from lmcli.models.config import ModelConfig
 from lmcli.project.project import Project
 from lmcli.project.settings import Given
 from lmcli.stages import train as training
