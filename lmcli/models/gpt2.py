@@ -18,13 +18,12 @@ from lmcli.models.config import ModelConfig
 from lmcli.models.decoder import Decoder
 from lmcli.models.device import working
 from lmcli.models.dropping import dropout
+from lmcli.models.initial import TABLE_STD, start_as_identity
 from lmcli.models.layers import Linear
 from lmcli.models.model import Names, Sight
 from lmcli.models.norms import LayerNorm
 from lmcli.models.shape import Shape, resolved_shape
 from lmcli.models.sinusoids import sinusoids
-
-STD = 0.02
 
 View = tuple[bool, Tensor | None]
 """Whether no position sees a later one, and what is added to the scores."""
@@ -110,7 +109,7 @@ class GPT2(Decoder):
         self.dropout = dropout
         self.embedding = nn.Parameter(torch.empty(shape.vocab_size, shape.width))
         if cast(GPT2Shape, shape).positions == "sinusoidal":
-            self.register_buffer("positions", sinusoids(shape.context, shape.width) * STD * math.sqrt(2))
+            self.register_buffer("positions", sinusoids(shape.context, shape.width) * (TABLE_STD * math.sqrt(2)))
         else:
             self.positions = nn.Parameter(torch.empty(shape.context, shape.width))
         self.blocks = nn.ModuleList(Block(shape, dropout) for _ in range(shape.depth))
@@ -142,24 +141,8 @@ class GPT2(Decoder):
         columns = torch.arange(start, start + positions, device=padding_b.device)
         return F.embedding((columns - padding_b[:, None]).clamp(min=0), self.positions)
 
-    @torch.no_grad()
     def initialise(self, seed: int) -> Self:
-        """Draw the weights; the same seed gives the same weights on every device.
-
-        Gains one, biases zero, the rest N(0, 0.02), divided by sqrt(2 depth) for the outputs of both halves of a block
-        ("scale the weights of residual layers at initialization by a factor of 1/sqrt(N)", Radford et al., 2019,
-        section 2.3, with N = 2 depth, as transformers has it).
-        """
-        generator = torch.Generator().manual_seed(seed)
-        for name, parameter in self.named_parameters():
-            if name.endswith("bias"):
-                parameter.zero_()
-            elif name.endswith("norm.weight"):
-                parameter.fill_(1.0)
-            else:
-                adds = name.endswith(("attention.out.weight", "ffn.down.weight"))
-                std = STD / math.sqrt(2 * self.shape.depth) if adds else STD
-                parameter.copy_(torch.empty(parameter.shape).normal_(0.0, std, generator=generator))
+        start_as_identity(self, seed)
         return self
 
     @classmethod

@@ -18,13 +18,13 @@ from lmcli.models.decoder import Decoder
 from lmcli.models.device import working
 from lmcli.models.dropping import dropout
 from lmcli.models.hf_values import Fixed, check_fixed
+from lmcli.models.initial import start_as_identity
 from lmcli.models.layers import Linear, SwiGLU
 from lmcli.models.model import Names, Sight
 from lmcli.models.norms import RMSNorm
 from lmcli.models.rotary import Rotary, Turn, rotated
 from lmcli.models.shape import Shape, resolved_shape
 
-STD = 0.02
 BLOCK_NAMES = {**rotary_files.NORMS, **rotary_files.ATTENTION, **rotary_files.SWIGLU}
 FIXED: Fixed = {
     "hidden_act": ("silu", None),
@@ -122,18 +122,8 @@ class Llama(Decoder):
             cache.advance(positions)
         return self.norm(x_btd)  # type: ignore[no-any-return]
 
-    @torch.no_grad()
     def initialise(self, seed: int) -> Self:
-        """Draw the weights; the same seed gives the same weights on every device.
-
-        Gains one, the rest N(0, 0.02): the `initializer_range` of the published configs.
-        """
-        generator = torch.Generator().manual_seed(seed)
-        for name, parameter in self.named_parameters():
-            if name.endswith("norm.weight"):
-                parameter.fill_(1.0)
-            else:
-                parameter.copy_(torch.empty(parameter.shape).normal_(0.0, STD, generator=generator))
+        start_as_identity(self, seed)
         return self
 
     @classmethod

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self, cast
@@ -20,13 +19,13 @@ from lmcli.models.device import working
 from lmcli.models.dropping import dropout
 from lmcli.models.heads import Head
 from lmcli.models.hf_values import Fixed, check_fixed, number_of
+from lmcli.models.initial import start_as_identity
 from lmcli.models.layers import Linear
 from lmcli.models.model import Names, Sight
 from lmcli.models.norms import rms_norm
 from lmcli.models.rotary import Rotary, Turn, normed_and_rotated
 from lmcli.models.shape import Shape, resolved_shape
 
-STD = 0.02
 SOFTCAP = 15.0
 CAP_KEY = "final_logit_softcapping"
 BLOCK_NAMES = {
@@ -152,16 +151,8 @@ class NanoChat(Decoder):
             cache.advance(positions)
         return rms_norm(x_btd, None, self.shape.norm_eps)
 
-    @torch.no_grad()
     def initialise(self, seed: int) -> Self:
-        """Draw the weights; the same seed gives the same weights on every device.
-
-        N(0, 0.02), divided by sqrt(2 depth) for the outputs of attention, as transformers draws them.
-        """
-        generator = torch.Generator().manual_seed(seed)
-        for name, parameter in self.named_parameters():
-            std = STD / math.sqrt(2 * self.shape.depth) if name.endswith("attention.out.weight") else STD
-            parameter.copy_(torch.empty(parameter.shape).normal_(0.0, std, generator=generator))
+        start_as_identity(self, seed)
         return self
 
     @classmethod

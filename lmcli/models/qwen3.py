@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -17,14 +16,13 @@ from lmcli.models.config import ModelConfig
 from lmcli.models.decoder import Decoder
 from lmcli.models.device import working
 from lmcli.models.dropping import dropout
+from lmcli.models.initial import start_as_identity
 from lmcli.models.layers import Linear, SwiGLU
 from lmcli.models.model import Names, Sight
 from lmcli.models.norms import RMSNorm
 from lmcli.models.qwen3_files import from_hf_config, hf_names, to_hf_config
 from lmcli.models.rotary import Rotary, Turn, normed_and_rotated
 from lmcli.models.shape import Shape, resolved_shape
-
-TABLE_STD = 0.02
 
 View = tuple[bool, Tensor | None]
 """Whether no position sees a later one, and what is added to the scores."""
@@ -107,37 +105,9 @@ class Qwen3(Decoder):
             cache.advance(positions)
         return self.norm(x_btd)  # type: ignore[no-any-return]
 
-    @torch.no_grad()
     def initialise(self, seed: int) -> Self:
-        """Draw the weights; the same seed gives the same weights on every device.
-
-        Matrices are N(0, 1/(3 fan-in)) and the outputs of both halves of a block zero, as in the simple recipe of
-        modded-nanogpt (std sqrt(0.33 / fan-in)): each block starts as the identity. Embedding and output layer are
-        N(0, 0.02), as in GPT-2; for a tied embedding see `_embedding_std`.
-        """
-        generator = torch.Generator().manual_seed(seed)
-        for name, parameter in self.named_parameters():
-            if name.endswith("norm.weight"):
-                parameter.fill_(1.0)
-            elif name.endswith(("attention.out.weight", "ffn.down.weight")):
-                parameter.zero_()
-            else:
-                tables = {"embedding": self._embedding_std, "head": TABLE_STD}
-                std = tables.get(name, math.sqrt(1 / (3 * parameter.shape[1])))
-                parameter.copy_(torch.empty(parameter.shape).normal_(0.0, std, generator=generator))
+        start_as_identity(self, seed)
         return self
-
-    @property
-    def _embedding_std(self) -> float:
-        """As wide as the first loss allows where the embedding is the output layer too.
-
-        A token's logit for itself starts at std * width there; ln(vocabulary) - 1 adds 0.3 nats to the loss of
-        guessing. Narrower ones learn more slowly: with AdamW at 3e-3 (width 192, vocabulary 2048, 150 steps of 1024
-        tokens, one seed) the losses were 6.01, 5.63, 5.21 and 5.16 for 0.004, 0.010, 0.020 and this rule's 0.035.
-        """
-        if self.head is not None:
-            return TABLE_STD
-        return min(0.05, max(math.log(self.shape.vocab_size) - 1, 1) / self.shape.width)
 
     @classmethod
     def shape_of(cls, config: ModelConfig, vocab_size: int) -> Shape:
