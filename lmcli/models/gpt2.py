@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, Self, cast
@@ -18,7 +17,7 @@ from lmcli.models.config import ModelConfig
 from lmcli.models.decoder import Decoder
 from lmcli.models.device import working
 from lmcli.models.dropping import dropout
-from lmcli.models.initial import TABLE_STD, start_as_identity
+from lmcli.models.initial import start_as_identity
 from lmcli.models.layers import Linear
 from lmcli.models.model import Names, Sight
 from lmcli.models.norms import LayerNorm
@@ -109,7 +108,7 @@ class GPT2(Decoder):
         self.dropout = dropout
         self.embedding = nn.Parameter(torch.empty(shape.vocab_size, shape.width))
         if cast(GPT2Shape, shape).positions == "sinusoidal":
-            self.register_buffer("positions", sinusoids(shape.context, shape.width) * (TABLE_STD * math.sqrt(2)))
+            self.register_buffer("positions", sinusoids(shape.context, shape.width))
         else:
             self.positions = nn.Parameter(torch.empty(shape.context, shape.width))
         self.blocks = nn.ModuleList(Block(shape, dropout) for _ in range(shape.depth))
