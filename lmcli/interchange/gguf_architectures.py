@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
+from lmcli.errors import ArtifactError
 from lmcli.registry import Registry
 
 Numbers = Mapping[str, int | float | bool]
@@ -86,6 +87,8 @@ def _heads(name: str, config: Mapping[str, Any]) -> int | None:
 
 
 def _llama(config: Mapping[str, Any]) -> Numbers:
+    if config["rope_scaling"]:
+        raise ArtifactError("the scaled rotary positions of this model are not written to GGUF", "export hf or onnx")
     return {**_rotary(config), "rope.dimension_count": config["head_dim"]}
 
 

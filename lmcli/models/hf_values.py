@@ -6,7 +6,7 @@ that is not implemented.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lmcli.errors import ArtifactError
@@ -71,17 +71,26 @@ def list_of(config: Mapping[str, Any], key: str) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list) else [str(value)]
 
 
-def rope_theta(config: Mapping[str, Any], where: str) -> float:
-    """The base of the rotary wavelengths, from where version 4 or version 5 of transformers keeps it."""
+def rope_theta(config: Mapping[str, Any], where: str, *, plain: bool = True) -> float:
+    """The base of the rotary wavelengths, from where version 4 or version 5 of transformers keeps it.
+
+    Where all must be `plain`, anything that changes the wavelengths is refused.
+    """
     theta = config.get("rope_theta", 10_000.0)
+    for key, rope in ropes(config, where):
+        theta = rope.get("rope_theta", theta)
+        if plain and any(value not in PLAIN_ROPE.get(name, ()) for name, value in rope.items() if name != "rope_theta"):
+            raise unsupported(where, key, rope)
+    return number_of({"rope_theta": theta}, "rope_theta", where, theta)
+
+
+def ropes(config: Mapping[str, Any], where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Where either version of transformers keeps what it knows of rotary positions: key and value."""
     for key in ("rope_scaling", "rope_parameters"):
         rope = config.get(key) or {}
         if not isinstance(rope, dict):
             raise unsupported(where, key, rope)
-        theta = rope.get("rope_theta", theta)
-        if any(value not in PLAIN_ROPE.get(name, ()) for name, value in rope.items() if name != "rope_theta"):
-            raise unsupported(where, key, rope)
-    return number_of({"rope_theta": theta}, "rope_theta", where, theta)
+        yield key, rope
 
 
 def unsupported(where: str, key: str, value: Any) -> ArtifactError:

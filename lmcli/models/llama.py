@@ -3,48 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Self
+from dataclasses import fields
+from typing import Any, Self, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from lmcli.models import rotary_files
+from lmcli.models import llama_files, rotary_files
 from lmcli.models.attention import Cache, added, attend, padding_bias, sight_bias
 from lmcli.models.config import ModelConfig
 from lmcli.models.decoder import Decoder
 from lmcli.models.device import working
 from lmcli.models.dropping import dropout
-from lmcli.models.hf_values import Fixed, check_fixed
 from lmcli.models.initial import start_as_identity
 from lmcli.models.layers import Linear, SwiGLU
+from lmcli.models.llama_files import LlamaShape
 from lmcli.models.model import Names, Sight
 from lmcli.models.norms import RMSNorm
 from lmcli.models.rotary import Rotary, Turn, rotated
 from lmcli.models.shape import Shape, resolved_shape
 
-BLOCK_NAMES = {**rotary_files.NORMS, **rotary_files.ATTENTION, **rotary_files.SWIGLU}
-FIXED: Fixed = {
-    "hidden_act": ("silu", None),
-    "attention_bias": (False, None),
-    "mlp_bias": (False, None),
-    "partial_rotary_factor": (1.0, None),
-    "quantization_config": (None,),
-}
-
 View = tuple[bool, Tensor | None]
 """Whether no position sees a later one, and what is added to the scores."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LlamaShape(Shape):
-    @property
-    def parameters(self) -> int:
-        """All trained numbers; a tied embedding counts once."""
-        embedding = 0 if self.tie_embeddings else self.vocab_size * self.width
-        return self.matmul_parameters + (2 * self.depth + 1) * self.width + embedding
 
 
 class Attention(nn.Module):
@@ -98,7 +80,7 @@ class Llama(Decoder):
         self.shape = shape
         self.dropout = dropout
         self.embedding = nn.Parameter(torch.empty(shape.vocab_size, shape.width))
-        self.rotary = Rotary(shape.head_dim, shape.context, shape.rope_theta)
+        self.rotary = Rotary(shape.head_dim, shape.context, shape.rope_theta, cast(LlamaShape, shape).stretch)
         self.blocks = nn.ModuleList(Block(shape, dropout) for _ in range(shape.depth))
         self.norm = RMSNorm(shape.width, shape.norm_eps)
         self.head = None if shape.tie_embeddings else nn.Parameter(torch.empty(shape.vocab_size, shape.width))
@@ -133,21 +115,13 @@ class Llama(Decoder):
 
     @classmethod
     def shape_from_hf(cls, config: Mapping[str, Any], where: str) -> Shape:
-        check_fixed(config, FIXED, where)
-        return LlamaShape(**rotary_files.sizes(config, where, head_dim=rotary_files.usual_head_dim(config, where)))
+        return llama_files.from_hf_config(config, where)
 
     def hf_config(self, *, end_id: int, pad_id: int, dtype: str) -> dict[str, Any]:
-        return {
-            **rotary_files.config(self.shape, end_id=end_id, pad_id=pad_id, dtype=dtype),
-            "architectures": ["LlamaForCausalLM"],
-            "model_type": "llama",
-            "hidden_act": "silu",
-            "mlp_bias": False,
-            "pretraining_tp": 1,
-        }
+        return llama_files.to_hf_config(cast(LlamaShape, self.shape), end_id=end_id, pad_id=pad_id, dtype=dtype)
 
     def hf_names(self) -> Names:
-        return rotary_files.names(self.shape, BLOCK_NAMES, rotary_files.LAST_NORM)
+        return llama_files.hf_names(self.shape)
 
     def hf_repeats(self) -> dict[str, str]:
         return rotary_files.repeats(self.shape)

@@ -6,6 +6,8 @@ operation here walks along thousands of numbers that lie side by side, not along
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,13 +19,34 @@ Turn = tuple[Tensor, Tensor]
 """Cosine and sine of the angles, float32, broadcasting to (h, k/2, b, t)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """How Llama 3.1 reads texts longer than those of `context` positions that it was trained on before.
+
+    Wavelengths above context / `low` become `factor` times as long, those below context / `high` stay, and between
+    the two goes a line (in the frequency; Dubey et al., 2024, released with the model's code).
+    """
+
+    factor: float
+    low: float
+    high: float
+    context: int
+
+    def applied(self, frequencies: Tensor) -> Tensor:
+        turns = self.context * frequencies / (2 * math.pi)
+        kept = ((turns - self.low) / (self.high - self.low)).clamp(0, 1)
+        return frequencies * (kept + (1 - kept) / self.factor)
+
+
 class Rotary(nn.Module):
     cos: Tensor
     sin: Tensor
 
-    def __init__(self, head_dim: int, context: int, theta: float) -> None:
+    def __init__(self, head_dim: int, context: int, theta: float, stretch: Stretch | None = None) -> None:
         super().__init__()
         frequencies = 1.0 / theta ** (torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim)
+        if stretch:
+            frequencies = stretch.applied(frequencies)
         angles = torch.outer(frequencies, torch.arange(context, dtype=torch.float32))  # (k/2, context)
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)

@@ -85,7 +85,9 @@ def config(shape: Shape, *, end_id: int, pad_id: int, dtype: str) -> dict[str, A
     }
 
 
-def sizes(config: Mapping[str, Any], where: str, *, head_dim: int | None = None) -> dict[str, Any]:
+def sizes(
+    config: Mapping[str, Any], where: str, *, head_dim: int | None = None, plain_rope: bool = True
+) -> dict[str, Any]:
     """The fields of a `Shape` that a config.json describes; `head_dim` where it may be left out.
 
     Raises ArtifactError for a missing or impossible value.
@@ -98,7 +100,7 @@ def sizes(config: Mapping[str, Any], where: str, *, head_dim: int | None = None)
         raise ArtifactError(f"{where}: head_dim must be even and num_key_value_heads divide num_attention_heads")
     return {
         **found,
-        "rope_theta": rope_theta(config, where),
+        "rope_theta": rope_theta(config, where, plain=plain_rope),
         "norm_eps": number_of(config, "rms_norm_eps", where, 1e-6),
         "tie_embeddings": flag_of(config, "tie_word_embeddings", where, False),
     }
