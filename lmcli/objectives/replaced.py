@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from annotated_types import Gt, Lt
+from annotated_types import Ge, Gt, Le, Lt
 
 from lmcli.config import section
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 class Replaced:
     weight: Annotated[float, "share in a mix of objectives", Gt(0)] = 1.0
     rate: Annotated[float, "share of the tokens that the generator fills in", Gt(0), Lt(1)] = 0.15
+    mask: Annotated[
+        float, "share of these that the generator sees as the mask token, the others as they are", Ge(0), Le(1)
+    ] = 0.85
     factor: Annotated[float, "weight of the discriminator's loss beside the generator's", Gt(0)] = 50.0
 
     def build(self, setup: Setup) -> ReplacedTokens:
@@ -25,7 +28,7 @@ class Replaced:
         from lmcli.objectives.segments import Layout
 
         mask_id = setup.role("mask_token", "the objective replaced")
-        masking = Masking.by(setup.tokenizer, mask_id, rate=self.rate, mask=1.0, random=0.0, whole_words=False)
+        masking = Masking.by(setup.tokenizer, mask_id, rate=self.rate, mask=self.mask, random=0.0, whole_words=False)
         roles = setup.tokenizer.roles
         layout = Layout(roles.get("cls_token"), roles.get("sep_token"))
         return ReplacedTokens(masking, layout, factor=self.factor, label_smoothing=setup.label_smoothing)

@@ -66,6 +66,8 @@ def _measure(request: Request, config: EvalConfig, model: models.ModelReference,
     from lmcli.models.device import use_threads
     from lmcli.tokens.shards import TokenStream
 
+    if _is_encoder(model.directory(work, "model")):
+        return _measure_masks(config, model, work)
     subject = measuring.load(model.directory(work, "model"), config)
     use_threads(subject.compute)
     if not config.data:
@@ -79,6 +81,28 @@ def _measure(request: Request, config: EvalConfig, model: models.ModelReference,
     if rows is not None:
         return measuring.measure_rows(subject, rows, config, work.progress)
     return measuring.measure_documents(subject, read(sources, config, work.progress, Tally()), config, work.progress)
+
+
+def _is_encoder(directory: Path) -> bool:
+    from lmcli.models.directory import read_shape
+
+    return read_shape(directory)[0].kind == "encoder"
+
+
+def _measure_masks(config: EvalConfig, model: models.ModelReference, work: Work) -> Results:
+    from lmcli.corpus.reading import read
+    from lmcli.corpus.tally import Tally
+    from lmcli.evaluation import masks
+    from lmcli.models.device import use_threads
+    from lmcli.tokens.shards import TokenStream
+
+    filler = masks.Filler.load(model.directory(work, "model"), config)
+    use_threads(filler.compute)
+    if not config.data:
+        return masks.measure_masks(filler, TokenStream.open(work.inputs["tokens"], "validation"), config, work.progress)
+    sources = text.resolve([config.data], work.root, config.format)
+    documents = masks.TextStream(read(sources, config, work.progress, Tally()), filler.tokenizer)
+    return masks.measure_masks(filler, documents, config, work.progress)
 
 
 def _has_more_tokens(project: Project, tokenizer: Tokenizer) -> bool:

@@ -57,7 +57,7 @@ def test_tokens_are_drawn_by_their_probabilities() -> None:
 
 
 def test_only_hidden_tokens_are_filled_in(tokens: Path, stream: TokenStream) -> None:
-    model, objective = electra(stream.vocab_size), built(tokens)
+    model, objective = electra(stream.vocab_size), built(tokens, mask=1.0)
     batch = objective.batch(Windows(stream, CONTEXT, 6, seed=0).at(0))
     chosen = batch.targets != IGNORED
     mask_id = encoded.setup(tokens).tokenizer.roles["mask_token"]
