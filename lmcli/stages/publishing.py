@@ -14,6 +14,7 @@ from lmcli.project.project import Project
 from lmcli.project.runner import versions
 from lmcli.project.stage import Made, Work
 from lmcli.stages.model_card import card
+from lmcli.training.metrics import terms
 from lmcli.training.outcome import Outcome
 
 
@@ -124,6 +125,7 @@ def plan_lines(report: Mapping[str, Any], plan: Mapping[str, Any]) -> list[str]:
     if "val_loss" in best:
         lines.append(
             f"best at step {best['step']:,}: validation {best['val_loss']:.4f} nats per target"
+            + terms(best, "val_loss_")
             + (f", {best['val_bpb']:.4f} bits per byte" if "val_bpb" in best else "")
         )
     return lines

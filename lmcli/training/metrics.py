@@ -61,6 +61,12 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if _step_of(line) < float("inf")]
 
 
+def terms(row: Mapping[str, Any], prefix: str) -> str:
+    """The terms of a loss in brackets, for people; nothing where it has only one."""
+    found = [f"{name.removeprefix(prefix)} {mean:.3f}" for name, mean in row.items() if name.startswith(prefix)]
+    return f" ({', '.join(found)})" if found else ""
+
+
 def _step_of(line: bytes) -> float:
     """The step of a row; infinite for what is no whole row."""
     if not line.endswith(b"\n"):

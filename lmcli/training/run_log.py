@@ -10,6 +10,7 @@ from lmcli.progress import Progress, Task
 from lmcli.training import health
 from lmcli.training.checkpoints import Checkpoint
 from lmcli.training.ingredients import Ingredients
+from lmcli.training.metrics import terms
 from lmcli.training.shared_run import Run
 from lmcli.training.state import State
 
@@ -27,7 +28,7 @@ class RunLog:
         if due or state.ending or "val_loss" in row or "skipped" in row:
             self._append(row)
         validated = f", validation {state.last}" if state.last else ""
-        loss = f"loss {row['loss']:.3f}" if "loss" in row else "no step taken"
+        loss = f"loss {row['loss']:.3f}{terms(row, 'loss_')}" if "loss" in row else "no step taken"
         task.describe(f"{row['tokens_per_second']:,.0f} tokens/s, {loss}{validated}")
 
     def _append(self, row: Mapping[str, Any]) -> None:

@@ -140,13 +140,14 @@ def test_a_vocabulary_that_is_too_small_is_refused(tmp_path: Path, kind: str) ->
 def test_special_tokens_follow_the_learned_ones(tmp_path: Path, kind: str) -> None:
     names = ("<|im_start|>", "<|im_end|>", "[MASK]")
     text = corpus(60_000) + "[MASK] <|im_start|> " * 30
-    tokenizer = trained([text], tmp_path, kind=kind, vocab_size=500, special_tokens=names, reserved=2)
+    tokenizer = trained([text], tmp_path, kind=kind, vocab_size=500, special_tokens=names, reserved=2, sentinels=3)
     assert tokenizer.vocab_size == 500
-    order = [tokenizer.backend.id_to_token(place) for place in range(493, 500)]
-    assert order == [END, PAD, *names, "<|reserved_0|>", "<|reserved_1|>"]
-    assert (tokenizer.end_id, tokenizer.pad_id) == (493, 494)
+    order = [tokenizer.backend.id_to_token(place) for place in range(490, 500)]
+    sentinels = ["<extra_id_2>", "<extra_id_1>", "<extra_id_0>"]  # T5's order: the first has the highest id
+    assert order == [END, PAD, *names, "<|reserved_0|>", "<|reserved_1|>", *sentinels]
+    assert (tokenizer.end_id, tokenizer.pad_id) == (490, 491)
     for text in SAMPLES:
-        assert max(tokenizer.encode(f"{text}[MASK]<|im_start|><|reserved_0|>"), default=0) < 493
+        assert max(tokenizer.encode(f"{text}[MASK]<|im_start|><extra_id_0>"), default=0) < 490
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,63 @@
+"""Objectives by command: several on one model, from flags or from tables, in one process or two."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lmcli.training.metrics import read_metrics
+from tests.conftest import Lmcli
+from tests.projects import lock
+from tests.test_distributed_cli import finished, start
+
+SIZES = (
+    *("--set", "model.width=32", "--set", "model.depth=1", "--set", "model.heads=2", "--set", "model.context=32"),
+    *("--set", "train.batch_tokens=256", "--set", "train.micro_batch=3", "--set", "train.eval_every=4"),
+    *("--steps", "8", "--dtype", "float32"),
+)
+TABLES = """
+[[train.objective]]
+name = "causal"
+weight = 3.0
+
+[[train.objective]]
+name = "prefix"
+"""
+
+
+def course(root: Path) -> list[dict[str, float]]:
+    rows = read_metrics(root / "runs" / "model" / "metrics.jsonl")
+    return [{name: mean for name, mean in row.items() if "loss" in name} for row in rows]
+
+
+def test_a_mixture_in_two_processes_is_that_of_one(lmcli: Lmcli, trained: Path) -> None:
+    """Each objective has its loss in metrics.jsonl, in what is said, and in the lock."""
+    toml = trained / "lmcli.toml"
+    toml.write_text(toml.read_text() + TABLES)
+    alone = lmcli("train", *SIZES)
+    assert alone.code == 0, alone.err
+    one = course(trained)
+    assert one[-1].keys() >= {"loss_causal", "loss_prefix", "val_loss_causal", "val_loss_prefix"}
+    assert one[-1]["loss"] == pytest.approx(0.75 * one[-1]["loss_causal"] + 0.25 * one[-1]["loss_prefix"])
+    assert f"(causal {one[-1]['val_loss_causal']:.3f}, prefix {one[-1]['val_loss_prefix']:.3f})" in alone.out
+    assert "val_bpb" in lock(trained)["model"]["report"]["last"]
+    code, _, err = finished(start(trained, "train", *SIZES, "--nproc", 2, "--force"))
+    assert code == 0, err
+    for ours, theirs in zip(one, course(trained), strict=True):
+        assert ours == pytest.approx(theirs, abs=1e-4)
+
+
+def test_names_on_the_command_line_are_what_tables_say(lmcli: Lmcli, trained: Path) -> None:
+    given = lmcli("train", "--set", "train.objective=causal,prefix", *SIZES, "--dry-run", "--json")
+    assert given.code == 0, given.err
+    shown = lmcli("config", "show", "--set", "train.objective=causal,prefix", "--json")
+    assert shown.code == 0, shown.err
+    assert [item["name"] for item in json.loads(shown.out)["train"]["objective"]] == ["causal", "prefix"]
+
+
+def test_what_an_objective_lacks_is_one_line(lmcli: Lmcli, trained: Path) -> None:
+    found = lmcli("train", "--set", "train.objective=denoise", *SIZES)
+    assert (found.code, found.err.count("\n")) == (2, 1)
+    assert "write `sentinels = 100` under [tokenizer] in lmcli.toml" in found.err
