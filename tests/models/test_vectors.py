@@ -53,7 +53,9 @@ def test_tokens_get_the_vectors_of_the_words_they_spell(
 def test_the_sign_of_a_words_start_may_be_missing(tmp_path: Path) -> None:
     path = tiny.tokenizer_directory(tmp_path / "t") / "tokenizer.json"
     document = json.loads(path.read_text())
-    document["model"]["vocab"] |= {"Ġthe": 258, "the": 259, "Ġsun": 260, "moon": 261}
+    document["model"]["vocab"] |= {"Ġthe": 256, "the": 257, "Ġsun": 258, "moon": 259}
+    for place, token in enumerate(document["added_tokens"]):
+        token["id"] = 260 + place
     path.write_text(json.dumps(document))
     tokenizer = Tokenizer.load(path.parent)
     path = write(tmp_path / "v", ["the 1 1", "sun 2 2", "moon 3 3", "the 9 9"])
