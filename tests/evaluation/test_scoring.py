@@ -17,7 +17,15 @@ from lmcli.models.lstm import LstmModel
 from lmcli.progress import Silent
 from tests.models import tiny
 
-LINES = ["the cat sat", "", "a", "你好 世界", "x" * 31, "y" * 32, "a longer one that does not fit into the context of the model"]
+LINES = [
+    "the cat sat",
+    "",
+    "a",
+    "你好 世界",
+    "x" * 31,
+    "y" * 32,
+    "a longer one that does not fit into the context of the model",
+]
 CONFIG = EvalConfig(device="cpu", dtype="float32", threads=1)
 
 

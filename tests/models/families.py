@@ -39,17 +39,12 @@ class Checks:
     """Name -> changes of the shape. The name is the parameter `kind` of each test."""
     bodies: ClassVar[bool] = True
     """Whether a body saved without its heads loads."""
-<<<<<<< HEAD
     rounding: ClassVar[float] = 0.1
     """How far bfloat16 may move a score, of the largest one."""
     may_say: ClassVar[str] = ""
     """Part of a message of theirs that tells nothing wrong."""
-=======
     by_heart: ClassVar[tuple[int, float]] = (100, 1e-2)
     """Steps and learning rate that are enough to learn a batch by heart."""
-    unseen: ClassVar[frozenset[str]] = frozenset()
-    """Tensors of theirs that have no place here."""
->>>>>>> 9d33438 (wip: vectors)
 
     def shape(self, kind: str, **changes: Any) -> Shape:
         return self.family.shape_type(**{**SIZES, **self.kinds[kind], **changes})

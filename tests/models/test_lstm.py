@@ -43,7 +43,15 @@ class TestLstm(NoTransformers, DecoderChecks):  # type: ignore[misc]
     family = LstmModel
     kinds: ClassVar = {
         "tied": {"ffn": 128, "heads": 0, "kv_heads": 0, "head_dim": 0},
-        "untied-odd": {"width": 21, "ffn": 84, "depth": 1, "tie_embeddings": False, "heads": 0, "kv_heads": 0, "head_dim": 0},
+        "untied-odd": {
+            "width": 21,
+            "ffn": 84,
+            "depth": 1,
+            "tie_embeddings": False,
+            "heads": 0,
+            "kv_heads": 0,
+            "head_dim": 0,
+        },
     }
 
     def test_sight(self, ours: LstmModel) -> None:  # type: ignore[override]
@@ -70,13 +78,8 @@ class TestLstmSeq2Seq(NoTransformers, EncoderDecoderChecks):  # type: ignore[mis
     kinds: ClassVar = {
         "tied": {"ffn": 128, "heads": 0, "kv_heads": 0, "head_dim": 0, "decoder_depth": 2},
         "untied": {
-<<<<<<< HEAD
-            "width": 22, "ffn": 88, "depth": 1, "decoder_depth": 3, "tie_embeddings": False,
-            "heads": 0, "kv_heads": 0, "head_dim": 0,
-=======
             **{"width": 22, "ffn": 88, "depth": 2, "decoder_depth": 1, "tie_embeddings": False},
             **{"heads": 0, "kv_heads": 0, "head_dim": 0},
->>>>>>> 9d33438 (wip: vectors)
         },
     }
 
