@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmcli.corpus.config import ReadingConfig
-from lmcli.corpus.reading import Reading
 from lmcli.corpus.readers import RECORDS
 from lmcli.corpus.readers.jsonl import lines
+from lmcli.corpus.reading import Reading
 from lmcli.corpus.records import documents
 from lmcli.corpus.sources import Source
 from lmcli.corpus.tally import Tally

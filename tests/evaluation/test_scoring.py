@@ -86,7 +86,7 @@ def test_an_lstm_has_scores_too(subject: Subject) -> None:
 
 
 def test_lines_and_rows_are_read(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_bytes("one\r\n\ntwo\tthree\nfour".encode())
+    (tmp_path / "a.txt").write_bytes(b"one\r\n\ntwo\tthree\nfour")
     rows = [{"text": "five\nsix"}, {"text": ""}]
     (tmp_path / "b.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     assert list(texts(resolve(["a.txt"], tmp_path), CONFIG)) == ["one", "", "two\tthree", "four"]
