@@ -23,19 +23,36 @@ def kept(session: Session) -> str:
     """
     from lmcli.corpus import standard_input
 
-    root, stream = session.project.root, _stream()
-    format = next((str(value) for key, value in session.flags.items() if key.endswith(".format")), "auto")
+    root = session.project.root
     if session.dry_run:
-        folder = Path(tempfile.mkdtemp(prefix="lmcli-"))
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        found = standard_input.keep(stream, folder, format)
-        there = root / found.path.relative_to(folder)
-        return session.place(str(there if there.exists() else found.path))
+        folder, path = _aside(session)
+        there = root / path.relative_to(folder)
+        return session.place(str(there if there.exists() else path))
+    stream, format = _stream(), _format(session)
     with session.project.writing(), session.console.task("standard input", unit="B") as task:
         found = standard_input.keep(stream, root, format, task.advance)
     place = found.path.relative_to(root).as_posix()
     session.console.say(f"standard input ({size(found.bytes)}) is kept as {place}")
     return place
+
+
+def temporary(session: Session) -> Path:
+    """A file that holds what is piped in until the command ends."""
+    return _aside(session)[1]
+
+
+def _aside(session: Session) -> tuple[Path, Path]:
+    """A temporary folder, and the file in it."""
+    from lmcli.corpus import standard_input
+
+    stream = _stream()
+    folder = Path(tempfile.mkdtemp(prefix="lmcli-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder, standard_input.keep(stream, folder, _format(session)).path
+
+
+def _format(session: Session) -> str:
+    return next((str(value) for key, value in session.flags.items() if key.endswith(".format")), "auto")
 
 
 def _stream() -> BinaryIO:

@@ -36,7 +36,8 @@ def _project(session: Session) -> Project | None:
 def rows(found: Forecast, free: int) -> list[tuple[str, str]]:
     plan, memory, bits = found.plan, found.memory, found.expected
     model = plan.model
-    shape = f"{model.depth} blocks of width {model.width}, {model.heads} heads, context {model.context}"
+    heads = "" if model.heads == "auto" else f", {model.heads} heads"
+    shape = f"{model.depth} blocks of width {model.width}{heads}, context {model.context}"
     held = {"weights": memory.weights, "optimizer": memory.optimizer, "gradients": memory.gradients}
     held |= {"activations": memory.activations, "output layer": memory.head, "best so far": memory.kept}
     if memory.copied:

@@ -39,11 +39,11 @@ def settle(session: Session, prompt: str | None) -> Given:
 
 def write_now(session: Session, given: Given) -> Shown | None:
     """Write and show; nothing is kept. Works outside of a project when --model is a path."""
-    document, root, default = _surroundings(session)
+    document, root, default = surroundings(session)
     tables = {"generate": GenerateConfig}
     config: GenerateConfig = settings.resolve(tables, Document(document.path), given).sections["generate"]
     name = config.model or default
-    directory = _model(session, root, name)
+    directory = model_directory(session, root, name)
     if _is_encoder(directory):
         from lmcli.cli.filling import fill_now
 
@@ -82,7 +82,7 @@ def _is_encoder(directory: Path) -> bool:
     return read_shape(directory)[0].kind == "encoder"
 
 
-def _surroundings(session: Session) -> tuple[Document, Path, str]:
+def surroundings(session: Session) -> tuple[Document, Path, str]:
     """lmcli.toml, the folder that paths are relative to, and the default model; without a project, here and none."""
     try:
         project = session.project
@@ -92,7 +92,8 @@ def _surroundings(session: Session) -> tuple[Document, Path, str]:
     return project.document, project.root, resolved.sections["project"].default_model
 
 
-def _model(session: Session, root: Path, name: str) -> Path:
+def model_directory(session: Session, root: Path, name: str) -> Path:
+    """The checked directory of a model, with a word about it when it is stale."""
     from lmcli.project.runner import Runner
     from lmcli.stages.graph import graph
     from lmcli.stages.models import find

@@ -20,7 +20,7 @@ class Decoding:
     def __init__(self, model: Decoder, prompts: Sequence[Sequence[int]], max_tokens: int) -> None:
         """Read the prompts, the last `context` tokens of each; at most `max_tokens` are fed afterwards."""
         self.model = model
-        self.context = model.shape.context
+        self.context = model.reach
         self.device = model.embedding.device
         self.tokens = [list(prompt[-self.context :]) for prompt in prompts]
         length = max(map(len, self.tokens))

@@ -78,7 +78,7 @@ def write(
     with torch.inference_mode(), compute.autocast():
         for start in range(0, len(rows), config.batch):
             _write_batch(model, tokenizer, by_length[start : start + config.batch], config)
-    context = model.shape.context
+    context = model.reach
     return [
         Sample(row.prompt, row.completion.text, row.tokens, row.finish_reason, seed, len(row.ids) > context)
         for row in rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -41,6 +42,11 @@ class Decoder(Model):
     def forward(self, tokens_bt: Tensor) -> Tensor:
         """Logits of the token after each position, (b, t, v)."""
         return self.logits(self.hidden(tokens_bt))
+
+    @property
+    def reach(self) -> int:
+        """How many tokens a text that is read can have before it must go on from its last half."""
+        return sys.maxsize if self.reads_on else self.shape.context
 
     def new_cache(self, capacity: int) -> Cache:
         """An empty cache for `capacity` positions."""

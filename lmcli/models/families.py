@@ -30,7 +30,9 @@ FAMILIES = Registry(
     },
 )
 
-COMMON = frozenset({"family", "preset", "width", "depth", "heads", "ffn", "context", "dropout", "tie_embeddings"})
+COMMON = frozenset(
+    {"family", "preset", "width", "depth", "heads", "ffn", "context", "dropout", "tie_embeddings", "vectors"}
+)
 """Keys of `[model]` that mean something to every family, but for those that it says that it is `without`."""
 
 

@@ -20,8 +20,6 @@ from lmcli.models.lstm_layers import Lstm, States
 from lmcli.models.lstm_shape import LstmShape
 from lmcli.models.model import Names, Piece, Sight
 
-TABLE_STD = 0.05
-
 
 class LstmModel(Decoder):
     """Layers of LSTM cells, one above the other, each as wide as the embedding.
@@ -50,7 +48,7 @@ class LstmModel(Decoder):
             raise ConfigError("an LSTM reads from left to right only", "take a family with attention for this")
         states = cast("States | None", cache)
         padded_bt = _padded(padding_b, states.length if states else 0, tokens_bt.shape[1])
-        x_btd = self._drop(working(F.embedding(tokens_bt, self.embedding)))
+        x_btd = self._drop(embedded(tokens_bt, self.embedding))
         for layer, block in enumerate(self.blocks):
             if self.recompute and self.training and states is None:
                 y_btd, _ = checkpoint(block, x_btd, None, padded_bt, use_reentrant=False)
@@ -73,13 +71,12 @@ class LstmModel(Decoder):
     def initialise(self, seed: int) -> Self:
         """Draw the weights; the same seed gives the same weights on every device.
 
-        Embedding and output layer are N(0, 0.05), about as wide as in the medium model of Zaremba et al.; for the
-        layers see `Lstm.initialise`.
+        Embedding and output layer are N(0, 1/width); for the layers see `Lstm.initialise`.
         """
         generator = torch.Generator().manual_seed(seed)
         for table in (self.embedding, self.head):
             if table is not None:
-                table.copy_(torch.empty(table.shape).normal_(0.0, TABLE_STD, generator=generator))
+                table.copy_(torch.empty(table.shape).normal_(0.0, self.shape.width**-0.5, generator=generator))
         for block in self.blocks:
             cast(Lstm, block).initialise(generator)
         return self
@@ -98,6 +95,14 @@ class LstmModel(Decoder):
     def hf_names(self) -> Names:
         """Its own names: nobody else has any for it."""
         return {name: (Piece(name),) for name, _ in self.named_parameters()}
+
+
+def embedded(tokens_bt: Tensor, table_vd: Tensor) -> Tensor:
+    """The tokens' rows times sqrt(width), as in Vaswani et al. (2017, section 3.4).
+
+    One table then suits both ends: what enters the gates has the scale 1 and the first logits are small.
+    """
+    return working(F.embedding(tokens_bt, table_vd) * table_vd.shape[1] ** 0.5)
 
 
 def _padded(padding_b: Tensor | None, start: int, positions: int) -> Tensor | None:

@@ -7,18 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from lmcli.models.attention import Cache, attend, real_bias
 from lmcli.models.config import ModelConfig
-from lmcli.models.device import working
 from lmcli.models.dropping import dropout
 from lmcli.models.encoder_decoder import EncoderDecoder, Memory
 from lmcli.models.heads import Head
 from lmcli.models.layers import Linear
-from lmcli.models.lstm import TABLE_STD
+from lmcli.models.lstm import embedded
 from lmcli.models.lstm_layers import BothWays, Lstm, State, States
 from lmcli.models.lstm_shape import LstmPairShape
 from lmcli.models.model import Names, Piece
@@ -104,7 +102,7 @@ class LstmSeq2Seq(EncoderDecoder):
         return State(hidden_bd, torch.zeros_like(hidden_bd))
 
     def _embedded(self, tokens_bt: Tensor) -> Tensor:
-        return self._drop(working(F.embedding(tokens_bt, self.embedding)))
+        return self._drop(embedded(tokens_bt, self.embedding))
 
     def _drop(self, x_btd: Tensor) -> Tensor:
         return dropout(x_btd, self.dropout) if self.training else x_btd
@@ -118,7 +116,7 @@ class LstmSeq2Seq(EncoderDecoder):
         generator = torch.Generator().manual_seed(seed)
         for name, parameter in self.named_parameters():
             if name in ("embedding", "head"):
-                parameter.copy_(torch.empty(parameter.shape).normal_(0.0, TABLE_STD, generator=generator))
+                parameter.copy_(torch.empty(parameter.shape).normal_(0.0, self.shape.width**-0.5, generator=generator))
             elif name.startswith(("start.", "attention.")):
                 std = math.sqrt(1 / (3 * parameter.shape[1]))
                 parameter.copy_(torch.empty(parameter.shape).normal_(0.0, std, generator=generator))

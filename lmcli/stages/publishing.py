@@ -33,6 +33,8 @@ def publish(outcome: Outcome, work: Work, tokenizer: Path, requested: Mapping[st
     }
     if outcome.skipped:
         report["skipped"] = outcome.skipped
+    if outcome.vectors:
+        report["vectors"] = dict(outcome.vectors)
     if outcome.extension:
         report["extended"] = {key: getattr(outcome.extension, key) for key in ("asked", "step", "steps", "of")}
     made = Made(report, outcome.plan.to_json())
@@ -110,7 +112,8 @@ def _row(work: Work, step: int, figures: Any) -> dict[str, Any]:
 def plan_lines(report: Mapping[str, Any], plan: Mapping[str, Any]) -> list[str]:
     """A model's shape, course and figures for people."""
     model = plan["model"]
-    shape = f"{model['depth']} blocks of width {model['width']}, {model['heads']} heads, context {model['context']}"
+    heads = "" if model["heads"] == "auto" else f", {model['heads']} heads"
+    shape = f"{model['depth']} blocks of width {model['width']}{heads}, context {model['context']}"
     lines = [
         f"{model['family']}, {report['parameters']:,} parameters: {shape}",
         f"{report['steps']:,} steps, {report['tokens']:,} tokens, {report['epochs']:.1f} passes over the data; "
@@ -121,6 +124,8 @@ def plan_lines(report: Mapping[str, Any], plan: Mapping[str, Any]) -> list[str]:
         lines.append(f"extended ({extended['asked']}) from step {extended['step']:,}{of}, before its cooldown")
     if skipped := report.get("skipped"):
         lines.append(f"{skipped:,} steps were left out: their loss or gradient was not finite")
+    if vectors := report.get("vectors"):
+        lines.append(f"{vectors['found']:,} tokens began with a word vector, {vectors['missing']:,} had none")
     best = report["best"]
     if "val_loss" in best:
         lines.append(

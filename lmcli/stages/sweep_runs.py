@@ -14,6 +14,7 @@ from lmcli.project.lock import InputRecord
 from lmcli.project.project import Project
 from lmcli.project.runner import Runner
 from lmcli.project.settings import Given
+from lmcli.project.stage import Files
 from lmcli.stages.graph import graph
 from lmcli.stages.sweep import TARGET, Sweep, stretch
 from lmcli.stages.train import run_key
@@ -79,6 +80,9 @@ def _result(project: Project, sweep: Sweep, trial: Trial, seed: int, number: int
     train = replace(train, seed=seed)
     entries = project.manifest().entries
     records = {name: InputRecord(entries[name].digest, name) for name in ("tokens", "tokenizer")}
+    vectors = trial.stage.inputs.get("vectors")
+    if isinstance(vectors, Files):
+        records["vectors"] = InputRecord(vectors.listing(project.digests).digest)
     requested = {
         **trial.stage.requested,
         "train": {**trial.stage.requested["train"], "length": train.length, "seed": seed},
@@ -87,7 +91,8 @@ def _result(project: Project, sweep: Sweep, trial: Trial, seed: int, number: int
     tokens = project.directory(entries["tokens"])
     directory, started = sweep.directory / trial.run_name(seed), time.monotonic()
     tokenizer = project.directory(entries["tokenizer"])
-    origin = Origin(made_from={"requested": requested}, extend=extend, tokenizer=tokenizer)
+    words = project.root / trial.model.vectors if vectors else None
+    origin = Origin(made_from={"requested": requested}, extend=extend, tokenizer=tokenizer, vectors=words)
     try:
         outcome = pretrain(tokens, trial.model, train, directory, key, progress, started, origin=origin)
     except DivergedError as error:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lmcli.config import dump
+from lmcli.errors import ConfigError, InputError
 from lmcli.models.config import ModelConfig
 from lmcli.models.presets import with_preset
 from lmcli.project.document import Document
 from lmcli.project.freshness import key_of
 from lmcli.project.lock import Entry, InputRecord
-from lmcli.project.stage import Artifact, Input, Made, Stage, Work
+from lmcli.project.stage import Artifact, Files, Input, Made, Stage, Work
 from lmcli.stages import models
 from lmcli.stages.kind import Kind, Request
 from lmcli.training.config import PretrainConfig
@@ -34,6 +36,12 @@ def assemble(request: Request) -> Stage:
     inputs: dict[str, Input] = {"tokens": Artifact("tokens"), "tokenizer": Artifact("tokenizer")}
     if base:
         inputs["base"] = base.input
+
+    if model.vectors:
+        if base:
+            message = "model.vectors means nothing to a model that is trained further: it brings its embedding along"
+            raise ConfigError(message, "leave model.vectors or train.continue_from out")
+        inputs["vectors"] = Files(partial(vector_file, request.project.root, model.vectors))
 
     def trained(work: Work) -> Outcome:
         """The key of `work` is that of the run."""
@@ -98,10 +106,18 @@ def _trained(
         model=digest,
         base=base,
         tokenizer=tokenizer,
+        vectors=work.root / model.vectors if model.vectors else None,
     )
     world = world_of(train.strategy)
     watch = samples.probes(train, run, tokenizer, progress, world)
     return pretrain(tokens, model, train, run, work.key, progress, work.started, watch, origin, world)
+
+
+def vector_file(root: Path, name: str) -> list[tuple[str, Path | None]]:
+    """The file that `model.vectors` names; InputError when there is none."""
+    if not (root / name).is_file():
+        raise InputError(f"no file {name}", "model.vectors names a file of word vectors, as word2vec or GloVe write it")
+    return [(name, root / name)]
 
 
 def run_key(stage: Stage, records: Mapping[str, InputRecord]) -> str:

@@ -19,5 +19,7 @@ class Origin:
     """Digest of the model that the run has made so far, for an extension's lineage."""
     tokenizer: Path | None = None
     """The directory of the tokenizer that made the tokens, which some objectives ask."""
+    vectors: Path | None = None
+    """A file of word vectors that the embedding of a new model begins with."""
     base: Path | None = None
     """Directory of the model that is trained further; None trains a new one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -39,6 +40,8 @@ class Outcome:
     """Steps that were left out because something was not finite."""
     extension: Extension | None = None
     """The latest one, when the run was made longer."""
+    vectors: Mapping[str, int] | None = None
+    """How many tokens found a vector in a file of them, and how many didn't."""
 
 
 def outcome_of(run: Run, model: Model, state: State, world: World = SOLO) -> Outcome:

@@ -11,10 +11,12 @@ from lmcli.models.config import ModelConfig
 from lmcli.models.device import Compute
 from lmcli.models.families import family_of
 from lmcli.models.model import Model
+from lmcli.models.vectors import Vectors, begin_with, read_vectors
 from lmcli.objectives.building import objective_for
 from lmcli.objectives.setup import Setup
 from lmcli.progress import Progress
 from lmcli.tokens.shards import TokenStream
+from lmcli.tokens.tokenizer import Tokenizer
 from lmcli.tokens.windows import Windows
 from lmcli.training import extension, pacing
 from lmcli.training.checkpoints import check_space
@@ -80,6 +82,8 @@ def pretrain(
     needed.check()
     say_idle(run.plan, world, progress)
     trained, parts = bench.ingredients(run.plan, probes)
+    if bench.vectors:
+        progress.say(str(bench.vectors))
     if origin.extend:
         parts = replace(parts, extend=extension.asker(origin.extend, run, config.schedule))
     if parts.validate is None:
@@ -87,7 +91,8 @@ def pretrain(
     trackers = config.trackers if world.leads else ()
     with tracking(trackers, run, progress) as on_row, needed.guarded():
         state = train(run, replace(parts, on_row=on_row, background=needed.background), progress, clock)
-    return outcome_of(run, trained, state, world)
+    outcome = outcome_of(run, trained, state, world)
+    return replace(outcome, vectors=bench.vectors.counts) if bench.vectors else outcome
 
 
 class _Bench:
@@ -104,6 +109,8 @@ class _Bench:
     ) -> None:
         self._config, self.compute, self._world = config, compute, world
         self._base = Base(origin.base) if origin.base else None
+        self._origin = origin
+        self.vectors: Vectors | None = None
         self._dials = self._base.dials(model) if self._base else model
         self._train = TokenStream.open(tokens, "train")
         self._validation = TokenStream.open(tokens, "validation")
@@ -176,7 +183,17 @@ class _Bench:
             return self._base.model(dials.dropout).to(self.compute.device)
         shape = self._family.shape_of(dials, self._vocab_size)
         model = self._family(shape, dials.dropout)
-        return model.initialise(self._config.seed).to(self.compute.device)
+        self._begin(model.initialise(self._config.seed))
+        return model.to(self.compute.device)
+
+    def _begin(self, model: Model) -> None:
+        """With word vectors, where there is a file of them; it is read once for all models."""
+        origin = self._origin
+        if origin.vectors and self.vectors is None:
+            assert origin.tokenizer is not None
+            self.vectors = read_vectors(origin.vectors, Tokenizer.load(origin.tokenizer), model.embedding.shape[1])
+        if self.vectors:
+            begin_with(model, self.vectors)
 
     def _source(self, context: int, rows: int, micro_rows: int) -> WindowSource:
         return WindowSource(Windows(self._train, context, rows, self._config.seed), self._objective, micro_rows)

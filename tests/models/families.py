@@ -43,6 +43,8 @@ class Checks:
     """How far bfloat16 may move a score, of the largest one."""
     may_say: ClassVar[str] = ""
     """Part of a message of theirs that tells nothing wrong."""
+    by_heart: ClassVar[tuple[int, float]] = (100, 1e-2)
+    """Steps and learning rate that are enough to learn a batch by heart."""
 
     def shape(self, kind: str, **changes: Any) -> Shape:
         return self.family.shape_type(**{**SIZES, **self.kinds[kind], **changes})
@@ -170,8 +172,9 @@ class Checks:
     def test_it_learns_one_batch_by_heart(self, kind: str) -> None:
         torch.manual_seed(0)
         model, targets = self.fresh(kind).train(), self.targets().flatten()
-        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.0)
-        for _ in range(100):
+        steps, rate = self.by_heart
+        optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.0)
+        for _ in range(steps):
             loss = F.cross_entropy(self.scores(model).flatten(0, 1), targets, ignore_index=IGNORED)
             optimizer.zero_grad()
             loss.backward()
