@@ -53,7 +53,8 @@ class _Gated(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        return fused(_gradient)(*ctx.saved_tensors, gradients[0])
+        (gate_up,) = ctx.saved_tensors
+        return fused(_gradient)(gate_up, gradients[0])
 
 
 def _gated(gate_up: Tensor) -> Tensor:

@@ -44,7 +44,8 @@ class _Normed(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
-        return *fused(_gradients)(*ctx.saved_tensors, gradients[0]), None
+        x, gain_d, scale = ctx.saved_tensors
+        return *fused(_gradients)(x, gain_d, scale, gradients[0]), None
 
 
 def _normed(x: Tensor, gain_d: Tensor, eps: float) -> tuple[Tensor, Tensor]:

@@ -73,7 +73,8 @@ class _NormedAndRotated(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
-        to_x, to_gain = fused(_gradients)(*ctx.saved_tensors, gradients[0])
+        x_hkbt, gain_k, cos, sin, scale = ctx.saved_tensors
+        to_x, to_gain = fused(_gradients)(x_hkbt, gain_k, cos, sin, scale, gradients[0])
         return to_x, to_gain, None, None, None
 
 
