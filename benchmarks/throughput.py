@@ -84,6 +84,7 @@ def step_run(side: str, shape: Shape, steps: int, warmup: int, threads: int, nan
 
 def sides(options: argparse.Namespace) -> list[str]:
     found = [f"lmcli {optimizer} {dtype}" for dtype in DTYPES for optimizer in ("adamw", "muon")]
+    found += [f"{side} compiled" for side in found if options.compile]
     if options.nanogpt:
         found += [f"nanogpt {dtype}" for dtype in DTYPES]
         found += [f"nanogpt {dtype} compiled" for dtype in DTYPES if options.compile]
@@ -164,7 +165,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", choices=SHAPES, default="10m")
     parser.add_argument("--nanogpt", type=Path, help="a checkout of nanoGPT")
-    parser.add_argument("--compile", action="store_true", help="also nanoGPT compiled")
+    parser.add_argument("--compile", action="store_true", help="also lmcli and nanoGPT compiled")
     parser.add_argument("--no-trainer", action="store_true", help="without transformers.Trainer")
     parser.add_argument("--only", nargs="+", help="only sides whose names hold one of these, as in 'lmcli adamw'")
     parser.add_argument("--repeat", type=int, default=3, help="runs of each side, in turn")

@@ -67,7 +67,7 @@ def repeated(bench: Bench, step: Callable[[int], object], weights: int) -> Run:
     return Run(times[bench.warmup :], weights)
 
 
-def lmcli(bench: Bench, dtype: str, optimizer: str) -> Run:
+def lmcli(bench: Bench, dtype: str, optimizer: str, compiled: bool) -> Run:
     """lmcli's stepper over a qwen3 decoder, with the rows at once that its planner takes."""
 
     from lmcli.config import decode
@@ -81,7 +81,8 @@ def lmcli(bench: Bench, dtype: str, optimizer: str) -> Run:
     from lmcli.training.outcome import compute_of
     from lmcli.training.step import Stepper
 
-    settings = {"optimizer": {"name": optimizer}, "batch_tokens": bench.rows * bench.context, "dtype": dtype}
+    batch = bench.rows * bench.context
+    settings = {"optimizer": {"name": optimizer}, "batch_tokens": batch, "dtype": dtype, "compile": compiled}
     config = decode(TrainConfig, settings)
     compute = compute_of(ComputeConfig(dtype=dtype, threads=bench.threads), None)  # type: ignore[arg-type]
     dials = ladder.dials(ModelConfig(depth=bench.depth), ladder.Rung(bench.width, 1), bench.context, 0.0, True)
@@ -197,9 +198,10 @@ def autocast(dtype: str) -> contextlib.AbstractContextManager[Any]:
 
 SIDES: dict[str, Callable[[Bench], Run]] = {
     **{
-        f"lmcli {o} {d}": partial(lmcli, dtype=d, optimizer=o)
+        f"lmcli {o} {d}{' compiled' * c}": partial(lmcli, dtype=d, optimizer=o, compiled=c)
         for o in ("adamw", "muon")
         for d in ("float32", "bfloat16")
+        for c in (False, True)
     },
     **{f"nanogpt {d}": partial(nanogpt, dtype=d, compiled=False) for d in ("float32", "bfloat16")},
     **{f"nanogpt {d} compiled": partial(nanogpt, dtype=d, compiled=True) for d in ("float32", "bfloat16")},

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lmcli.models.fusion import fused
+
 
 class Linear(nn.Linear):
     """A matrix, left empty: a family initialises or loads it, and random numbers drawn here are waste."""
@@ -72,15 +74,21 @@ class _Gated(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, gate_up: Tensor) -> Tensor:
         ctx.save_for_backward(gate_up)
-        gate, up = gate_up.chunk(2, dim=-1)
-        return F.silu(gate).mul_(up)
+        return fused(_gated, ctx.needs_input_grad[0])(gate_up)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (gate_up,) = ctx.saved_tensors
-        gate, up = gate_up.chunk(2, dim=-1)
-        to_both = torch.empty_like(gate_up)
-        to_gate, to_up = to_both.chunk(2, dim=-1)
-        torch.mul(F.silu(gate), gradients[0], out=to_up)
-        torch.ops.aten.silu_backward.grad_input(gradients[0] * up, gate, grad_input=to_gate)
-        return to_both
+        return fused(_gradient)(gate_up, gradients[0])
+
+
+def _gated(gate_up: Tensor) -> Tensor:
+    gate, up = gate_up.chunk(2, dim=-1)
+    return F.silu(gate).mul_(up)
+
+
+def _gradient(gate_up: Tensor, to_result: Tensor) -> Tensor:
+    """Of gate and up."""
+    gate, up = gate_up.chunk(2, dim=-1)
+    to_gate = torch.ops.aten.silu_backward(to_result * up, gate)
+    return torch.cat((to_gate, F.silu(gate).mul_(to_result)), dim=-1)

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lmcli.models.fusion import fused
+
 
 class RMSNorm(nn.Module):
     """x / rms(x) * gain, computed in float32; the result has the type of x."""
@@ -49,16 +51,27 @@ def rms_norm(x: Tensor, gain_d: Tensor | None, eps: float) -> Tensor:
 class _Normed(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, gain_d: Tensor | None, eps: float) -> Tensor:
-        unit, scale = unit_and_scale(x, eps)
+        normed, scale = fused(_normed, ctx.needs_input_grad[0])(x, gain_d, eps)
         ctx.save_for_backward(x, gain_d, scale)
-        return (unit if gain_d is None else unit.mul_(gain_d)).to(x.dtype)
+        return normed
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None]:
         x, gain_d, scale = ctx.saved_tensors
-        unit, to_normed = own_float32(x).mul_(scale), own_float32(gradients[0])
-        to_x, products = through_norm(unit, scale, to_normed, gain_d, dim=-1)
-        return to_x.to(x.dtype), None if gain_d is None else products.flatten(0, -2).sum(0), None
+        return *fused(_gradients)(x, gain_d, scale, gradients[0]), None
+
+
+def _normed(x: Tensor, gain_d: Tensor | None, eps: float) -> tuple[Tensor, Tensor]:
+    """The result, and 1 / rms(x)."""
+    unit, scale = unit_and_scale(x, eps)
+    return (unit if gain_d is None else unit.mul_(gain_d)).to(x.dtype), scale
+
+
+def _gradients(x: Tensor, gain_d: Tensor | None, scale: Tensor, to_result: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Of x and of the gain."""
+    unit, to_normed = own_float32(x).mul_(scale), own_float32(to_result)
+    to_x, products = through_norm(unit, scale, to_normed, gain_d, dim=-1)
+    return to_x.to(x.dtype), None if gain_d is None else products.flatten(0, -2).sum(0)
 
 
 def own_float32(x: Tensor) -> Tensor:

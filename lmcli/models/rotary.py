@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lmcli.models.fusion import fused
 from lmcli.models.norms import own_float32, through_norm, unit_and_scale
 
 Turn = tuple[Tensor, Tensor]
@@ -89,21 +90,36 @@ class _Rotated(torch.autograd.Function):
 class _NormedAndRotated(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x_hkbt: Tensor, gain_k: Tensor | None, cos: Tensor, sin: Tensor, eps: float) -> Tensor:
-        unit, scale = unit_and_scale(x_hkbt, eps, dim=1)
+        turned, scale = fused(_normed_and_turned, ctx.needs_input_grad[0])(x_hkbt, gain_k, cos, sin, eps)
         ctx.save_for_backward(x_hkbt, gain_k, cos, sin, scale)
-        normed = unit if gain_k is None else unit.mul_(gain_k[:, None, None])
-        return _turned(normed, x_hkbt.dtype, cos, sin)
+        return turned
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None, None, None]:
         x_hkbt, gain_k, cos, sin, scale = ctx.saved_tensors
-        to_normed = torch.empty(x_hkbt.shape, dtype=torch.float32, device=x_hkbt.device)
-        _turn_into(to_normed, gradients[0].permute(1, 2, 0, 3).float(), cos, -sin)  # a rotation's transpose turns back
-        unit = own_float32(x_hkbt).mul_(scale)
-        gain = None if gain_k is None else gain_k[:, None, None]
-        to_x, products = through_norm(unit, scale, to_normed, gain, dim=1)
-        to_gain = None if gain is None else products.sum((2, 3)).sum(0)
-        return to_x.to(x_hkbt.dtype), to_gain, None, None, None
+        to_x, to_gain = fused(_gradients)(x_hkbt, gain_k, cos, sin, scale, gradients[0])
+        return to_x, to_gain, None, None, None
+
+
+def _normed_and_turned(
+    x_hkbt: Tensor, gain_k: Tensor | None, cos: Tensor, sin: Tensor, eps: float
+) -> tuple[Tensor, Tensor]:
+    """The result (b, h, k, t), and 1 / rms(x)."""
+    unit, scale = unit_and_scale(x_hkbt, eps, dim=1)
+    normed = unit if gain_k is None else unit.mul_(gain_k[:, None, None])
+    return _turned(normed, x_hkbt.dtype, cos, sin), scale
+
+
+def _gradients(
+    x_hkbt: Tensor, gain_k: Tensor | None, cos: Tensor, sin: Tensor, scale: Tensor, to_turned: Tensor
+) -> tuple[Tensor, Tensor | None]:
+    """Of x and of the gain."""
+    to_normed = torch.empty(x_hkbt.shape, dtype=torch.float32, device=x_hkbt.device)
+    _turn_into(to_normed, to_turned.permute(1, 2, 0, 3).float(), cos, -sin)  # a rotation's transpose turns back
+    unit = own_float32(x_hkbt).mul_(scale)
+    gain = None if gain_k is None else gain_k[:, None, None]
+    to_x, products = through_norm(unit, scale, to_normed, gain, dim=1)
+    return to_x.to(x_hkbt.dtype), None if gain is None else products.sum((2, 3)).sum(0)
 
 
 def _turned(x_hkbt: Tensor, dtype: torch.dtype, cos: Tensor, sin: Tensor) -> Tensor:

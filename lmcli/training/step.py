@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lmcli.models.device import Compute
+from lmcli.models.fusion import check_compiler, fusing
 from lmcli.models.model import Model
 from lmcli.objectives.batch import Batch
 from lmcli.objectives.objective import Objective
@@ -54,6 +55,7 @@ class Stepper:
         seed: int,
         device: str = "cpu",
         autocast: Callable[[], AbstractContextManager[Any]],
+        fuse: bool = False,
         world: World = SOLO,
     ) -> None:
         self.model = model
@@ -65,6 +67,7 @@ class Stepper:
         self._seed = seed
         self._device = device
         self._autocast = autocast
+        self._fuse = fuse
         self.world = world
         self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
 
@@ -78,7 +81,10 @@ class Stepper:
         optimizer: Optimizer = config.optimizer.build(model)
         if config.ema:
             optimizer = Averaging(optimizer, model, config.ema)
-        if config.compile:
+        fuse = config.compile and torch.device(compute.device).type == "cpu"
+        if fuse:
+            check_compiler()
+        elif config.compile:
             compile_passes(model, compute.device)
         return cls(
             model,
@@ -89,6 +95,7 @@ class Stepper:
             seed=config.seed,
             device=compute.device,
             autocast=compute.autocast,
+            fuse=fuse,
             world=world,
         )
 
@@ -128,10 +135,11 @@ class Stepper:
             if not any(batch.counts.values()) and not self.world.is_sharded:  # shards are computed by all at once
                 continue
             _seed(self._device, step_seed(self._seed, number, index))
-            with self._autocast():
-                losses = self._objective.losses(self.model, batch.to(self._device))
-            parts = [nats * (self._weights[term] / counts[term]) for term, nats in losses.items()]
-            sum(parts[1:], start=parts[0]).backward()  # type: ignore[no-untyped-call]
+            with fusing(self._fuse):
+                with self._autocast():
+                    losses = self._objective.losses(self.model, batch.to(self._device))
+                parts = [nats * (self._weights[term] / counts[term]) for term, nats in losses.items()]
+                sum(parts[1:], start=parts[0]).backward()  # type: ignore[no-untyped-call]
             for term, nats in losses.items():
                 sums[term] += nats.item()
         return sums
