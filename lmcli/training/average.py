@@ -44,6 +44,9 @@ class Averaging:
     def state(self) -> dict[str, Tensor]:
         return {**self._inner.state(), **self._own_state()}
 
+    def blank(self) -> dict[str, Tensor]:
+        return {**self._inner.blank(), **self._own_state()}
+
     def _own_state(self) -> dict[str, Tensor]:
         pairs = zip(self._named.items(), self._means, strict=True)
         means = {f"{name}.{MEAN}": part_like(mean, parameter) for (name, parameter), mean in pairs}

@@ -96,11 +96,16 @@ def load(folder: Path, targets: Mapping[str, Tensor]) -> None:
         state_dict_loader.load(dict(targets), storage_reader=HuggingFaceStorageReader(str(folder)))
 
 
+def described(folder: Path) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
+    """The shapes of the whole tensors, and their types."""
+    known = HuggingFaceStorageReader(str(folder)).read_metadata().state_dict_metadata
+    return {name: (tuple(item.size), item.properties.dtype) for name, item in known.items()}  # type: ignore[union-attr]
+
+
 def read(folder: Path) -> dict[str, Tensor]:
     """The whole tensors, put together by this process alone."""
     reader = HuggingFaceStorageReader(str(folder))
-    known = reader.read_metadata().state_dict_metadata
-    tensors = {name: torch.empty(item.size, dtype=item.properties.dtype) for name, item in known.items()}  # type: ignore[union-attr]
+    tensors = {name: torch.empty(shape, dtype=dtype) for name, (shape, dtype) in described(folder).items()}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "torch.distributed is disabled", UserWarning)  # as it is meant here
         state_dict_loader.load(tensors, storage_reader=reader, no_dist=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from lmcli.models.weights import read_header
 from lmcli.project import durable
 from lmcli.training import shard_files
 from lmcli.training.checkpoints import (
@@ -20,7 +21,7 @@ from lmcli.training.checkpoints import (
     reads_otherwise,
     shards_of,
 )
-from lmcli.training.optimizers.optimizer import Optimizer
+from lmcli.training.optimizers.optimizer import Described, Optimizer, places
 from lmcli.training.parts import fill_part
 from lmcli.training.shared_run import heard_stable, heard_state
 from lmcli.training.state import State
@@ -57,7 +58,9 @@ class ShardedCheckpoints:
             self._own.check_last()
         directory = self._home / self._world.first(self.last.name if self.last else "")
         self._fill(directory / MODEL, dict(model.named_parameters()))
-        self._fill(directory / OPTIMIZER, optimizer.state())
+        memory = places(optimizer.blank(), _described(directory / OPTIMIZER))
+        self._fill(directory / OPTIMIZER, memory)
+        optimizer.load(memory)
 
     def _fill(self, path: Path, targets: dict[str, Any]) -> None:
         if shards_of(path).is_dir():
@@ -102,3 +105,10 @@ class ShardedCheckpoints:
     def load_best(self) -> dict[str, Tensor]:
         assert self._own is not None, "rank 0 alone finishes a run"
         return self._own.load_best()
+
+
+def _described(path: Path) -> dict[str, Described]:
+    """What a file of tensors holds, or the folder that stands for one."""
+    if shards_of(path).is_dir():
+        return shard_files.described(shards_of(path))
+    return {name: (entry.shape, entry.dtype) for name, entry in read_header(path).items()}

@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from lmcli.progress import Progress
 from lmcli.training.checkpoints import Checkpoint, Checkpoints
-from lmcli.training.optimizers.optimizer import Optimizer
+from lmcli.training.optimizers.optimizer import Described, Optimizer, places
 from lmcli.training.plan import Extension, Plan, Replan, Timeline
 from lmcli.training.run import RunDirectory
 from lmcli.training.state import State
@@ -191,7 +192,21 @@ class _Copies:
     def restore(self, model: nn.Module, optimizer: Optimizer) -> None:
         if self._own:
             self._own.restore(model, optimizer)
-        self._world.copy({**dict(model.named_parameters()), **optimizer.state()})
+        self._world.copy(dict(model.named_parameters()))
+        if self._own:
+            memory = optimizer.state()
+            self._heard(memory)
+            self._world.copy(memory)
+        else:
+            memory = places(optimizer.blank(), self._heard({}))
+            self._world.copy(memory)
+            optimizer.load(memory)
+
+    def _heard(self, memory: Tensors) -> dict[str, Described]:
+        """The names, shapes and types of rank 0's `memory`: some optimizers make it in their first step."""
+        own: dict[str, Any] = {name: [list(item.shape), str(item.dtype)] for name, item in memory.items()}
+        known = self._world.first(own).items()
+        return {name: (tuple(shape), getattr(torch, dtype.removeprefix("torch."))) for name, (shape, dtype) in known}
 
     def save(self, *arguments: Any, **options: Any) -> None:
         if self._own:

@@ -13,12 +13,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from lmcli.errors import MachineError, Stopped
+from lmcli.errors import ConfigError, MachineError, Stopped
 from lmcli.progress import Silent
 from lmcli.project import durable
 from lmcli.training import joining, shard_files
@@ -26,8 +27,13 @@ from lmcli.training.average import Averaging
 from lmcli.training.clock import Clock
 from lmcli.training.ingredients import Ingredients
 from lmcli.training.loop import train
+from lmcli.training.optimizers.adafactor import Adafactor
+from lmcli.training.optimizers.adagrad import Adagrad
+from lmcli.training.optimizers.adam import Adam
 from lmcli.training.optimizers.adamw import AdamW
+from lmcli.training.optimizers.custom import Custom
 from lmcli.training.optimizers.muon import Muon
+from lmcli.training.optimizers.sgd import Sgd
 from lmcli.training.outcome import outcome_of
 from lmcli.training.shared_run import open_run
 from lmcli.training.state import State
@@ -36,6 +42,13 @@ from lmcli.training.world import World
 from tests.training import tiny
 
 OPTIMIZERS: Mapping[str, Callable[[], Any]] = {"adamw": AdamW, "muon": Muon}
+OF_TORCH: Mapping[str, Callable[[], Any]] = {
+    "adam": Adam,
+    "sgd": Sgd,
+    "adagrad": Adagrad,
+    "radam": partial(Custom, target="torch.optim:RAdam", options={"lr": 0.01}),
+}
+"""Some have no state before their first step."""
 STOP_AT = 6
 DECAY, KEPT = 0.6, 6
 
@@ -96,6 +109,34 @@ def stopped(folder: Path, rank: int) -> None:
             raise AssertionError("it went on")
 
 
+def gone_on(folder: Path, rank: int) -> None:
+    """Torch's rules, stopped in the middle and gone on with."""
+    for strategy in ("ddp", "fsdp"):
+        for name, optimizer in OF_TORCH.items():
+            for ends in (False, True):
+                world = joining.world_of(strategy)
+                parts = parts_of(optimizer(), world)
+
+                def source(step: int, plain: Any = parts.source, stops: bool = not ends) -> Any:
+                    if step == STOP_AT and rank == 0 and stops:
+                        os.kill(os.getpid(), signal.SIGTERM)
+                    return plain(step)
+
+                with contextlib.nullcontext() if ends else contextlib.suppress(Stopped):
+                    run(folder / f"{strategy}-{name}", world, replace(parts, source=source))
+
+
+def refused(folder: Path, rank: int) -> None:
+    """Rules that are not given parts of matrices."""
+    for optimizer in (Adafactor(), Custom(target="tests.training.test_torch_optimizers:Remembering")):
+        try:
+            parts_of(optimizer, joining.world_of("fsdp"))
+        except ConfigError as error:
+            assert "looks at whole matrices" in error.message
+        else:
+            raise AssertionError("it was built")
+
+
 def averaged(folder: Path, rank: int) -> None:
     """An average of the weights, and the last process is asked for a checkpoint in the middle of a step."""
     for strategy in ("ddp", "fsdp"):
@@ -148,6 +189,8 @@ def everything(folder: Path, rank: int) -> None:
     stopped(folder / "stopped", rank)
     averaged(folder / "averaged", rank)
     rotten(folder / "rotten", rank)
+    gone_on(folder / "gone-on", rank)
+    refused(folder, rank)
 
 
 SCENARIOS = {"everything": everything, "resumed": resumed}

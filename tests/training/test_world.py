@@ -79,6 +79,18 @@ def test_muon_makes_whole_matrices_orthogonal(strategy: str, pair: Path, alone: 
 
 
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+@pytest.mark.parametrize("name", ranks.OF_TORCH)
+def test_rules_of_torch_go_on_and_move_parts_as_they_move_wholes(
+    name: str, strategy: str, pair: Path, tmp_path: Path
+) -> None:
+    torch.set_num_threads(1)
+    run_tiny(tmp_path / "alone", ingredients(ranks.OF_TORCH[name]()))
+    together = pair / "gone-on" / f"{strategy}-{name}"
+    assert distance(together, tmp_path / "alone") < 1e-5
+    assert [row["step"] for row in read_metrics(together / "metrics.jsonl")] == list(range(1, STEPS + 1))
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 def test_the_average_of_the_weights_is_that_of_one_process(strategy: str, pair: Path, tmp_path: Path) -> None:
     parts = ingredients(AdamW())
     parts.stepper.optimizer = Averaging(parts.stepper.optimizer, parts.stepper.model, ranks.DECAY)

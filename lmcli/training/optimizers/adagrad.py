@@ -32,4 +32,5 @@ class Adagrad:
         return Adapted(
             matrices_and_others(model),
             lambda groups: torch.optim.Adagrad(groups, lr=lr, initial_accumulator_value=initial, eps=eps, foreach=True),
+            elementwise=True,
         )

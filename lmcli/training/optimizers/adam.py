@@ -33,4 +33,5 @@ class Adam:
         return Adapted(
             matrices_and_others(model),
             lambda groups: torch.optim.Adam(groups, lr=lr, betas=betas, eps=eps, fused=True),
+            elementwise=True,
         )

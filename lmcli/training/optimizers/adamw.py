@@ -72,6 +72,9 @@ class Adam:
             for key, tensor in self._adam.state[parameter].items()
         }
 
+    def blank(self) -> dict[str, Tensor]:
+        return self.state()
+
     def load(self, state: Mapping[str, Tensor]) -> None:
         from lmcli.training.optimizers.optimizer import restore
 

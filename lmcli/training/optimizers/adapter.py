@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lmcli.errors import ArtifactError, ConfigError
 from lmcli.training.optimizers.optimizer import HINT, named_parameters
-from lmcli.training.parts import local
+from lmcli.training.parts import is_part, local, part_like
 
 Make = Callable[[list[dict[str, Any]]], torch.optim.Optimizer]
 """Groups {params, further options} -> an optimizer over them."""
@@ -26,20 +26,26 @@ class Adapted:
     """A torch optimizer over groups {named, further options}; empty groups are left out.
 
     Its state is named "PARAMETER.KEY", and "group:INDEX:KEY" where the optimizer keeps something for a whole group. A
-    parameter without a gradient counts as one whose gradient is zero. Raises ConfigError for sharded parameters: what a
-    rule does with a part of a matrix is its own affair, and its state isn't there before the first step.
+    parameter without a gradient counts as one whose gradient is zero. Of sharded parameters the rule is given this
+    process's parts, as plain tensors. Raises ConfigError for these unless the rule is `elementwise`: treats each number
+    by itself, so that it doesn't matter how a matrix is cut.
     """
 
-    def __init__(self, groups: Iterable[Mapping[str, Any]], make: Make) -> None:
+    def __init__(self, groups: Iterable[Mapping[str, Any]], make: Make, *, elementwise: bool = False) -> None:
         self._groups = [dict(group) for group in groups if group["named"]]
         self._make = make
         self._named: dict[str, nn.Parameter] = {}
         for group in self._groups:
             self._named |= group["named"]
-        if any(local(parameter) is not parameter for parameter in self._named.values()):
-            hint = "use --strategy ddp, or the optimizer muon or adamw"
-            raise ConfigError("this optimizer moves whole matrices, and --strategy fsdp cuts them into parts", hint)
-        self._optimizer = self._over(self._named)
+        sharded = any(is_part(parameter) for parameter in self._named.values())
+        if sharded and not elementwise:
+            hint = "use --strategy ddp, or muon, adamw, adam, sgd or adagrad"
+            raise ConfigError("this optimizer looks at whole matrices, and --strategy fsdp cuts them into parts", hint)
+        self._own = {
+            name: nn.Parameter(local(parameter.detach())) if is_part(parameter) else parameter
+            for name, parameter in self._named.items()
+        }
+        self._optimizer = self._over(self._own)
         self._peaks = [float(group["lr"]) for group in self._optimizer.param_groups]
         self._at_first = self._of_groups()
         self._savable = False
@@ -48,23 +54,43 @@ class Adapted:
         """One update; ConfigError after the first one when the optimizer keeps what can't be saved."""
         for group, peak in zip(self._optimizer.param_groups, self._peaks, strict=True):
             group["lr"] = peak * scale
-        for parameter in self._named.values():
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
+        for name, own in self._own.items():
+            parameter = self._named[name]
+            if own is not parameter:
+                own.data = local(parameter.detach())
+                own.grad = None if parameter.grad is None else local(parameter.grad)
+            if own.grad is None:
+                own.grad = torch.zeros_like(own)
         self._optimizer.step()
+        for name, own in self._own.items():
+            if own is not self._named[name]:
+                own.grad = None
         if not self._savable:
             self.state()
             self._savable = True
 
     def state(self) -> dict[str, Tensor]:
-        kept = {**dict(_items(self._optimizer, self._named)), **self._changed_of_groups()}
-        return dict(_encoded(name, value) for name, value in kept.items())
+        return self._stored({**dict(_items(self._optimizer, self._own)), **self._changed_of_groups()})
+
+    def blank(self) -> dict[str, Tensor]:
+        """Tensors of the names and shapes that the state has after a step."""
+        return self._stored(self._pattern())
+
+    def _stored(self, kept: Mapping[str, Any]) -> dict[str, Tensor]:
+        """As a file has them; what is of the shape of a part of a weight is such a part itself."""
+        return {name: self._whole(name, tensor) for name, tensor in (_encoded(*item) for item in kept.items())}
+
+    def _whole(self, name: str, tensor: Tensor) -> Tensor:
+        owner = name.rpartition(".")[0]
+        if owner in self._own and not name.endswith(JSON) and tensor.shape == self._own[owner].shape:
+            return part_like(tensor, self._named[owner])
+        return tensor
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Continue from `state`; one without tensors is that before the first step."""
         if not state:
             return
-        saved = {name.removesuffix(JSON): _decoded(name, tensor) for name, tensor in state.items()}
+        saved = {name.removesuffix(JSON): _decoded(name, local(tensor)) for name, tensor in state.items()}
         after_a_step = self._pattern()
         for name in after_a_step.keys() - saved.keys():
             raise ArtifactError(f"the optimizer's tensor {name} is missing from the saved state", HINT)
@@ -75,7 +101,7 @@ class Adapted:
             owner, _, key = name.rpartition(".")
             if owner not in self._named:
                 raise ArtifactError(f"the optimizer's tensor {name} is not known", HINT)
-            self._optimizer.state[self._named[owner]][key] = _fitted(name, value, after_a_step.get(name))
+            self._optimizer.state[self._own[owner]][key] = _fitted(name, value, after_a_step.get(name))
 
     def _over(self, parameters: Mapping[str, nn.Parameter]) -> torch.optim.Optimizer:
         groups = []
@@ -102,7 +128,7 @@ class Adapted:
 
     def _pattern(self) -> dict[str, Any]:
         """The state after a step with other weights: names, shapes and devices are those of this optimizer."""
-        others = {name: nn.Parameter(torch.zeros_like(parameter)) for name, parameter in self._named.items()}
+        others = {name: nn.Parameter(torch.zeros_like(parameter)) for name, parameter in self._own.items()}
         for parameter in others.values():
             parameter.grad = torch.ones_like(parameter)
         with torch.random.fork_rng(devices=[]):

@@ -14,6 +14,9 @@ from annotated_types import Predicate
 from lmcli.config import section
 from lmcli.errors import ConfigError
 
+ELEMENTWISE = {"Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "ASGD", "NAdam", "RAdam", "RMSprop", "Rprop", "SGD"}
+"""Of torch's own rules those that move each number by its own gradients; of others nobody knows."""
+
 if TYPE_CHECKING:
     import torch
     from torch import nn
@@ -67,7 +70,8 @@ class Custom:
                 raise ConfigError(f"{self.target}: {error}", "see optimizer.options") from None
             return made
 
-        return Adapted(matrices_and_others(model, **({"weight_decay": 0.0} if decays else {})), make)
+        groups = matrices_and_others(model, **({"weight_decay": 0.0} if decays else {}))
+        return Adapted(groups, make, elementwise=_is_elementwise(rule))
 
     def _class(self) -> Any:
         import torch
@@ -83,3 +87,7 @@ class Custom:
         if closure is not None and closure.default is inspect.Parameter.empty:
             raise ConfigError(f"{self.target} computes the loss several times in a step; training can't", HINT)
         return rule
+
+
+def _is_elementwise(rule: type) -> bool:
+    return rule.__name__ in ELEMENTWISE and rule.__module__.startswith("torch.optim.")

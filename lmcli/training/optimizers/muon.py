@@ -57,6 +57,9 @@ class MuonWithAdam:
     def state(self) -> dict[str, Tensor]:
         return {name: tensor for part in self._parts for name, tensor in part.state().items()}
 
+    def blank(self) -> dict[str, Tensor]:
+        return self.state()
+
     def load(self, state: Mapping[str, Tensor]) -> None:
         from lmcli.training.optimizers.optimizer import restore
 

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from lmcli.errors import ArtifactError
 
+Described = tuple[tuple[int, ...], torch.dtype]
+"""Shape and type of a tensor that isn't here."""
 HINT = "start the run anew with --force"
 
 
@@ -22,6 +24,10 @@ class Optimizer(Protocol):
 
     def state(self) -> dict[str, Tensor]:
         """All that the next step depends on, as named tensors."""
+        ...
+
+    def blank(self) -> dict[str, Tensor]:
+        """Tensors of the names, shapes and places that the state has once a step was taken, to be filled for `load`."""
         ...
 
     def load(self, state: Mapping[str, Tensor]) -> None:
@@ -49,3 +55,11 @@ def restore(target: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None:
             if tensor.shape != saved[name].shape:
                 raise ArtifactError(f"the optimizer's tensor {name} has another shape", HINT)
             tensor.copy_(saved[name])
+
+
+def places(blank: Mapping[str, Tensor], saved: Mapping[str, Described]) -> dict[str, Tensor]:
+    """Tensors to read a saved state into: those of `blank` where they fit, and new ones."""
+    return {
+        name: blank[name] if name in blank and blank[name].shape == shape else torch.empty(shape, dtype=dtype)
+        for name, (shape, dtype) in saved.items()
+    }

@@ -35,4 +35,5 @@ class Sgd:
         return Adapted(
             matrices_and_others(model),
             lambda groups: torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=True),
+            elementwise=True,
         )
