@@ -69,8 +69,14 @@ class TestLstmSeq2Seq(NoTransformers, EncoderDecoderChecks):  # type: ignore[mis
     kinds: ClassVar = {
         "tied": {"ffn": 128, "heads": 0, "kv_heads": 0, "head_dim": 0, "decoder_depth": 2},
         "untied": {
-            "width": 22, "ffn": 88, "depth": 1, "decoder_depth": 3, "tie_embeddings": False,
-            "heads": 0, "kv_heads": 0, "head_dim": 0,
+            "width": 22,
+            "ffn": 88,
+            "depth": 1,
+            "decoder_depth": 3,
+            "tie_embeddings": False,
+            "heads": 0,
+            "kv_heads": 0,
+            "head_dim": 0,
         },
     }
 
