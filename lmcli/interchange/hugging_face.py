@@ -42,7 +42,7 @@ def logits_of(directory: Path, source: Source) -> Tensor:
     """What transformers says to the ids of `source`, (r, t, v), computed in float32."""
     transformers = needed("transformers", "hf")
     with _quiet(transformers):
-        model = _class(transformers, directory).from_pretrained(
+        model = _class(transformers, directory, source.name).from_pretrained(
             directory, dtype=torch.float32, trust_remote_code=False, local_files_only=True
         )
         model.eval()
@@ -79,13 +79,13 @@ def _architecture(directory: Path) -> str:
     return str(named[0])
 
 
-def _class(transformers: Any, directory: Path) -> Any:
+def _class(transformers: Any, directory: Path, name: str) -> Any:
     """The class that config.json names, which has the heads that the weights are for."""
     named = _architecture(directory)
     found = getattr(transformers, named, None) if named else None
     if found is None:
-        what = f"transformers has no {named}" if named else "no class of transformers is named in its config.json"
-        raise ArtifactError(f"{directory.name} has no counterpart: {what}", "`lmcli export dir` takes any model")
+        what = f"transformers has no {named}" if named else "transformers has no class for this family"
+        raise ArtifactError(f"{name} has no counterpart there: {what}", "`lmcli export dir` takes any model")
     return found
 
 

@@ -59,7 +59,12 @@ def written(source: Source, out: Path, **settings: str) -> None:
 
 
 def test_transformers(exported: Source, tmp_path: Path) -> None:
-    written(exported, tmp_path, format="dir" if not hugging_face.has_class(exported.directory) else "hf")
+    if hugging_face.has_class(exported.directory):
+        written(exported, tmp_path, format="hf")
+        return
+    with pytest.raises(ArtifactError, match="small has no counterpart there"):
+        written(exported, tmp_path, format="hf")
+    written(exported, tmp_path, format="dir")
 
 
 def test_it_comes_in_again(exported: Source, tmp_path: Path) -> None:
