@@ -18,6 +18,10 @@ def _sizes(family: str, width: int, depth: int, heads: int, ffn: int, context: i
     return {"family": family, **sizes, "tie_embeddings": True, **more}
 
 
+def _layers(family: str, width: int, depth: int, context: int) -> dict[str, Any]:
+    return {"family": family, "width": width, "depth": depth, "context": context, "tie_embeddings": True}
+
+
 def _rotary(family: str, *sizes: int, kv_heads: int, theta: float, tied: bool = False) -> dict[str, Any]:
     return _sizes(family, *sizes, kv_heads=kv_heads, rope_theta=theta, tie_embeddings=tied)
 
@@ -57,8 +61,11 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "t5-mini": _mini("t5", 1024),
     "t5-small": _sizes("t5", 512, 6, 8, 2048, 512),
     "t5-base": _sizes("t5", 768, 12, 12, 3072, 512),
+    "t5-v1.1-base": _sizes("t5", 768, 12, 12, 2048, 512, gated=True, tie_embeddings=False),
     "marian-mini": _mini("marian", 1024),
     "marian-base": _sizes("marian", 512, 6, 8, 2048, 512),
+    "lstm-mini": _layers("lstm", 256, 2, 256),
+    "lstm-seq2seq-mini": _layers("lstm-seq2seq", 256, 2, 256),
 }
 
 
