@@ -93,7 +93,7 @@ def write(
     with torch.inference_mode(), compute.autocast():
         for start in range(0, len(rows), config.batch):
             _write_batch(model, tokenizer, by_length[start : start + config.batch], config)
-    context = model.reach
+    context = model.reach if isinstance(model, Decoder) else model.shape.context
     return [
         Sample(row.prompt, row.completion.text, row.tokens, row.finish_reason, seed, len(row.ids) > context, goes_on)
         for row in rows
