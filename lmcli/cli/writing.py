@@ -51,7 +51,7 @@ def write_now(session: Session, given: Given) -> Shown | None:
 
     from lmcli.generation.writing import write
     from lmcli.models.device import resolve_compute, use_threads
-    from lmcli.models.directory import load_decoder
+    from lmcli.models.directory import load_writer
     from lmcli.stages.generate import draw_seed
     from lmcli.tokens.tokenizer import Tokenizer
 
@@ -61,8 +61,8 @@ def write_now(session: Session, given: Given) -> Shown | None:
     session.console.say(f"model {name} ({directory}), seed {seed}")
     compute = resolve_compute(config)
     use_threads(compute)
-    model, tokenizer = load_decoder(directory, compute.device), Tokenizer.load(directory)
-    if streams and config.echo:
+    model, tokenizer = load_writer(directory, compute.device), Tokenizer.load(directory)
+    if streams and config.echo and model.kind == "decoder":
         session.console.write(prompts[0], flush=True)
     on_text = (lambda index, piece: session.console.write(piece, flush=True)) if streams else None
     samples = write(model, tokenizer, prompts, config, seed, on_text)
@@ -71,7 +71,7 @@ def write_now(session: Session, given: Given) -> Shown | None:
     if streams:
         session.console.write("\n")
     else:
-        texts = [(sample.prompt if config.echo else "") + sample.text for sample in samples]
+        texts = [sample.with_prompt if config.echo else sample.text for sample in samples]
         session.console.write(BETWEEN.join(texts) + "\n")
     return None
 

@@ -9,13 +9,13 @@ from lmcli.evaluation.config import EvalConfig
 from lmcli.evaluation.results import Sample
 from lmcli.generation.config import GenerateConfig
 from lmcli.generation.writing import write
-from lmcli.models.decoder import Decoder
+from lmcli.models.directory import Writer
 from lmcli.progress import Progress
 from lmcli.tokens.tokenizer import Tokenizer
 
 
 def complete(
-    model: Decoder, tokenizer: Tokenizer, rows: Sequence[Row], config: EvalConfig, progress: Progress
+    model: Writer, tokenizer: Tokenizer, rows: Sequence[Row], config: EvalConfig, progress: Progress
 ) -> tuple[Sample, ...]:
     """A greedy completion for the prompt of each row, in the order of the rows."""
     decoding = GenerateConfig(

@@ -13,19 +13,20 @@ from lmcli.evaluation.comparison import compare
 from lmcli.evaluation.compression import Compressors
 from lmcli.evaluation.config import EvalConfig
 from lmcli.evaluation.generated import complete
-from lmcli.evaluation.likelihood import Likelihood, likelihood
+from lmcli.evaluation.likelihood import Likelihood, Nats, likelihood
 from lmcli.evaluation.results import Results
 from lmcli.evaluation.rows import choose
-from lmcli.evaluation.token_nats import token_nats
-from lmcli.evaluation.windows import Window, document_windows
+from lmcli.evaluation.token_nats import batch_nats, token_nats
+from lmcli.evaluation.windows import document_windows
 from lmcli.models.config import ComputeConfig
 from lmcli.models.decoder import Decoder
 from lmcli.models.device import Compute, resolve_compute
-from lmcli.models.directory import load_decoder
-from lmcli.objectives.supervised import Example, Supervised, fit
+from lmcli.models.directory import Writer, load_writer
+from lmcli.objectives.building import supervised_for
 from lmcli.progress import Progress
 from lmcli.tokens.shards import TokenStream
 from lmcli.tokens.tokenizer import StreamDecoder, Tokenizer
+from lmcli.tokens.window_batch import Ids
 from lmcli.tokens.windows import evaluation_windows
 
 _DECODED_AT_ONCE = 1 << 16  # tokens
@@ -35,7 +36,7 @@ _DECODED_AT_ONCE = 1 << 16  # tokens
 class Subject:
     """The model that is measured, in evaluation mode on its device, with the tokenizer that it was trained with."""
 
-    model: Decoder
+    model: Writer
     tokenizer: Tokenizer
     compute: Compute
 
@@ -44,12 +45,20 @@ class Subject:
         """How many tokens the model sees at once."""
         return self.model.shape.context
 
+    @property
+    def decoder(self) -> Decoder:
+        """For running text; ConfigError for a model that gives no probability to it."""
+        if not isinstance(self.model, Decoder):
+            message = f"an {self.model.kind} predicts a target for a source, and this is running text"
+            raise ConfigError(message, "evaluate on rows with a prompt and a completion: --data FILE")
+        return self.model
+
 
 def load(directory: Path, config: ComputeConfig) -> Subject:
     """The model of a directory, ready to be measured; ArtifactError when model and tokenizer don't belong together."""
     compute = resolve_compute(config)
     tokenizer = Tokenizer.load(directory)
-    model = load_decoder(directory, compute.device)
+    model = load_writer(directory, compute.device)
     if tokenizer.vocab_size > model.shape.vocab_size:
         message = f"{directory}: {tokenizer.vocab_size} tokens in the tokenizer, {model.shape.vocab_size} in the model"
         raise ArtifactError(message, "use the tokenizer that the model was trained with")
@@ -65,7 +74,8 @@ def measure_stream(subject: Subject, stream: TokenStream, config: EvalConfig, pr
     if (stream.vocab_size, stream.end_id) != (subject.tokenizer.vocab_size, subject.tokenizer.end_id):
         raise ArtifactError("the tokens were made with another tokenizer than the model's", "evaluate on text: --data")
     windows = evaluation_windows(stream, subject.context, config.batch)
-    found = _likelihood(subject, windows, progress, len(stream), text_bytes=lambda: stream.text_bytes)
+    nats = token_nats(subject.decoder, windows, subject.compute, progress, len(stream))
+    found = _likelihood(subject, nats, text_bytes=lambda: stream.text_bytes)
     compressors = Compressors(stream.text_bytes)
     with progress.task("compress", stream.text_bytes, "B") as task:
         for text in texts(stream, subject.tokenizer):
@@ -84,7 +94,8 @@ def measure_documents(
     _refuse_metrics(config)
     text = _Encoding(documents, subject.tokenizer)
     windows = document_windows(text, subject.tokenizer.end_id, subject.context, config.batch)
-    found = _likelihood(subject, windows, progress, None, text_bytes=lambda: text.text_bytes)
+    nats = token_nats(subject.decoder, windows, subject.compute, progress)
+    found = _likelihood(subject, nats, text_bytes=lambda: text.text_bytes)
     if text.unknown:
         progress.warn(f"{text.unknown} of {found.tokens} tokens stand for text that the tokenizer can't represent")
     return _text_results(found, text.compressors, config, unknown_tokens=text.unknown)
@@ -93,17 +104,19 @@ def measure_documents(
 def measure_rows(subject: Subject, rows: Sequence[Row], config: EvalConfig, progress: Progress) -> Results:
     """Likelihood of every completion given its prompt; and greedy completions of chosen rows, compared by the metrics.
 
-    Rows are laid out as fine-tuning lays them out: those longer than the context lose the left of the prompt, then the
-    end of the completion, and are counted.
+    Rows are laid out as fine-tuning lays them out: those longer than the context lose what fine-tuning
+    cuts, and are counted.
     """
     choice = choose(rows, config.limit, config.seed)
     if not choice.of:
         _refuse_metrics(config)
     encode = subject.tokenizer.encode
     pairs = ((encode(row.prompt), encode(row.completion)) for row in rows)
-    examples, fitting = fit(pairs, subject.context, subject.tokenizer.end_id)
-    windows = _row_windows(examples, subject.tokenizer.end_id, config.batch)
-    found = _likelihood(subject, windows, progress, fitting.trained_tokens, unit="rows")
+    objective = supervised_for(subject.model.kind, subject.tokenizer)
+    examples, fitting = objective.fit(pairs, subject.context)
+    batches = (objective.batch(examples[at : at + config.batch]) for at in range(0, len(examples), config.batch))
+    nats = batch_nats(subject.model, batches, subject.compute, progress, fitting.trained_tokens)
+    found = _likelihood(subject, nats, unit="rows")
     scores = found.scores(config.seed)
     samples = complete(subject.model, subject.tokenizer, choice.rows, config, progress)
     if samples:
@@ -164,24 +177,15 @@ class _Encoding:
             yield ids, document.ends
 
 
-def _row_windows(examples: Sequence[Example], end_id: int, batch: int) -> Iterator[Window]:
-    objective = Supervised(end_id)
-    for start in range(0, len(examples), batch):
-        made = objective.batch(examples[start : start + batch])
-        yield made.inputs.numpy(), made.targets.numpy()
-
-
 def _likelihood(
     subject: Subject,
-    windows: Iterable[Window],
-    progress: Progress,
-    total: int | None,
+    nats: Iterable[tuple[Ids, Nats]],
     *,
     text_bytes: Callable[[], int] | None = None,
     unit: str = "auto",
 ) -> Likelihood:
     return likelihood(
-        token_nats(subject.model, windows, subject.compute, progress, total),
+        nats,
         token_bytes=subject.tokenizer.token_bytes,
         end_id=subject.tokenizer.end_id,
         context=subject.context,

@@ -41,7 +41,7 @@ class Perplexity:
         )
         nats, tokens = 0.0, 0
         with _one_thread():
-            for targets, found in token_nats(subject.model, windows, subject.compute, Silent()):
+            for targets, found in token_nats(subject.decoder, windows, subject.compute, Silent()):
                 nats += float(found.sum())
                 tokens += int((targets != IGNORED).sum())
         if not ids:

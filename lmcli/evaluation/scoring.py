@@ -79,7 +79,7 @@ def _costs(subject: Subject, documents: Sequence[Sequence[int]], batch: int) -> 
     """The nats of each token of each document and of its end."""
     windows = document_windows([(ids, True) for ids in documents], subject.tokenizer.end_id, subject.context, batch)
     parts = [
-        nats[targets != IGNORED] for targets, nats in token_nats(subject.model, windows, subject.compute, Silent())
+        nats[targets != IGNORED] for targets, nats in token_nats(subject.decoder, windows, subject.compute, Silent())
     ]
     ends = np.cumsum([len(ids) + 1 for ids in documents])
     return np.split(np.concatenate(parts), ends[:-1])

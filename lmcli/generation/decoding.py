@@ -22,6 +22,7 @@ class Decoding:
         self.model = model
         self.context = model.reach
         self.device = model.embedding.device
+        self.limit = max_tokens
         self.tokens = [list(prompt[-self.context :]) for prompt in prompts]
         length = max(map(len, self.tokens))
         self.padding = [length - len(tokens) for tokens in self.tokens]

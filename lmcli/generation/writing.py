@@ -11,12 +11,14 @@ import torch
 from torch import Tensor
 
 from lmcli.errors import ArtifactError, ConfigError
+from lmcli.generation.answering import Answering
 from lmcli.generation.completion import Completion
 from lmcli.generation.config import GenerateConfig
 from lmcli.generation.decoding import Decoding
 from lmcli.generation.sampling import Rules, choose, penalise
 from lmcli.models.decoder import Decoder
 from lmcli.models.device import resolve_compute
+from lmcli.models.directory import Writer
 from lmcli.tokens.tokenizer import StreamDecoder, Tokenizer
 
 OnText = Callable[[int, str], None]
@@ -28,7 +30,8 @@ class Sample:
 
     `tokens` counts the new tokens without the end token. `finish_reason` is "end" (the model ended the document),
     "stop" (a stop string came; it is not part of the text) or "length". `truncated` tells that the prompt was longer
-    than the context and only its end was read. The seed makes the text again, alone or in any batch.
+    than the context and only its end (of a source, its beginning) was read. The seed makes the text again, alone or in
+    any batch. `goes_on` is False for an encoder-decoder, which writes for the prompt and not after it.
     """
 
     prompt: str
@@ -37,6 +40,16 @@ class Sample:
     finish_reason: Literal["end", "stop", "length"]
     seed: int
     truncated: bool
+    goes_on: bool = True
+
+    @property
+    def with_prompt(self) -> str:
+        return joined(self.prompt, self.text, self.goes_on)
+
+
+def joined(prompt: str, text: str, goes_on: bool) -> str:
+    """A text with its prompt before it, on a line of its own where it doesn't go on from that."""
+    return prompt + text if goes_on or not prompt else f"{prompt}\n{text}"
 
 
 @dataclass
@@ -53,7 +66,7 @@ class _Row:
 
 
 def write(
-    model: Decoder,
+    model: Writer,
     tokenizer: Tokenizer,
     prompts: Sequence[str],
     config: GenerateConfig,
@@ -63,8 +76,9 @@ def write(
     """`config.count` samples for each prompt, in the order of the prompts.
 
     `on_text(index, piece)` gets complete characters as they come; the pieces of an index join to the text of that
-    sample. An empty prompt starts a document. A sample depends on the seed, its number among the samples of its prompt
-    and the prompt, but not on what is written beside it (within float rounding of the scores).
+    sample. An empty prompt starts a document. An encoder-decoder has the prompt for its source and writes at most its
+    context. A sample depends on the seed, its number among the samples of its prompt and the prompt, but not on what is
+    written beside it (within float rounding of the scores).
     Raises ArtifactError when the model and the tokenizer don't belong together or the model's scores aren't finite.
     """
     if tokenizer.vocab_size > model.shape.vocab_size:
@@ -72,25 +86,29 @@ def write(
         raise ArtifactError(message, "use the tokenizer that the model was trained with")
     if "" in config.stop:
         raise ConfigError("generate.stop holds an empty string", "every text would end at once")
-    rows = _rows(tokenizer, prompts, config, seed, on_text or (lambda index, piece: None))
+    goes_on = isinstance(model, Decoder)
+    rows = _rows(tokenizer, prompts, config, seed, on_text or (lambda index, piece: None), goes_on)
     compute = resolve_compute(replace(config, device=str(model.embedding.device)))
     by_length = sorted(rows, key=lambda row: len(row.ids))  # rows of like length need little padding
     with torch.inference_mode(), compute.autocast():
         for start in range(0, len(rows), config.batch):
             _write_batch(model, tokenizer, by_length[start : start + config.batch], config)
-    context = model.reach
+    context = model.reach if isinstance(model, Decoder) else model.shape.context
     return [
-        Sample(row.prompt, row.completion.text, row.tokens, row.finish_reason, seed, len(row.ids) > context)
+        Sample(row.prompt, row.completion.text, row.tokens, row.finish_reason, seed, len(row.ids) > context, goes_on)
         for row in rows
     ]
 
 
 def _rows(
-    tokenizer: Tokenizer, prompts: Sequence[str], config: GenerateConfig, seed: int, on_text: OnText
+    tokenizer: Tokenizer, prompts: Sequence[str], config: GenerateConfig, seed: int, on_text: OnText, goes_on: bool
 ) -> list[_Row]:
+    """A source ends with the end token, as fine-tuning lays it out."""
     rows: list[_Row] = []
     for prompt in prompts:
-        ids = tokenizer.encode(prompt) or [tokenizer.end_id]
+        ids = tokenizer.encode(prompt)
+        if not goes_on or not ids:
+            ids.append(tokenizer.end_id)
         for number in range(config.count):
             index = len(rows)
             rng = random.Random(f"{seed}/{number}/{prompt}")
@@ -103,16 +121,17 @@ def _emit_as(on_text: OnText, index: int) -> Callable[[str], None]:
     return lambda piece: on_text(index, piece)
 
 
-def _write_batch(model: Decoder, tokenizer: Tokenizer, rows: list[_Row], config: GenerateConfig) -> None:
+def _write_batch(model: Writer, tokenizer: Tokenizer, rows: list[_Row], config: GenerateConfig) -> None:
     """Write rows to their ends; prompts that several rows share are read once."""
     prompts = list(dict.fromkeys(tuple(row.ids) for row in rows))
-    decoding = Decoding(model, prompts, config.max_tokens)
+    decoding = _begun(model, tokenizer, prompts, config.max_tokens)
     decoding.select([prompts.index(tuple(row.ids)) for row in rows])
-    chooser = _Chooser(tokenizer, config, rows, decoding.logits)
-    for step in range(config.max_tokens):
+    seen = [row.ids if isinstance(model, Decoder) else [] for row in rows]
+    chooser = _Chooser(tokenizer, config, seen, decoding.logits)
+    for step in range(decoding.limit):
         ids = chooser.next(decoding.logits, rows, step)
         going = [place for place, row in enumerate(rows) if _take(row, ids[place], tokenizer.end_id)]
-        if not going or step + 1 == config.max_tokens:
+        if not going or step + 1 == decoding.limit:
             break
         if len(going) < len(rows):
             rows = [rows[place] for place in going]
@@ -122,6 +141,16 @@ def _write_batch(model: Decoder, tokenizer: Tokenizer, rows: list[_Row], config:
     for row in rows:
         if row.finish_reason == "length":
             row.completion.finish()
+
+
+def _begun(
+    model: Writer, tokenizer: Tokenizer, prompts: Sequence[Sequence[int]], max_tokens: int
+) -> Decoding | Answering:
+    if isinstance(model, Decoder):
+        return Decoding(model, prompts, max_tokens)
+    context = model.shape.context
+    sources = [ids if len(ids) <= context else [*ids[: context - 1], tokenizer.end_id] for ids in prompts]
+    return Answering(model, sources, tokenizer.pad_id, max_tokens)
 
 
 def _take(row: _Row, token: int, end_id: int) -> bool:
@@ -139,17 +168,22 @@ def _take(row: _Row, token: int, end_id: int) -> bool:
 
 
 class _Chooser:
-    """Chooses the next token of each row, by the rules of a config and each row's own random numbers."""
+    """Chooses the next token of each row, by the rules of a config and each row's own random numbers.
 
-    def __init__(self, tokenizer: Tokenizer, config: GenerateConfig, rows: Iterable[_Row], logits_bv: Tensor) -> None:
+    `seen` are the tokens that count as used already.
+    """
+
+    def __init__(
+        self, tokenizer: Tokenizer, config: GenerateConfig, seen: Iterable[Sequence[int]], logits_bv: Tensor
+    ) -> None:
         temperature = 0.0 if config.greedy else config.temperature
         self.rules = Rules(temperature=temperature, top_k=config.top_k, top_p=config.top_p, min_p=config.min_p)
         self.tokenizer, self.config = tokenizer, config
         self.seen_bv: Tensor | None = None
         if config.repetition_penalty != 1:
             self.seen_bv = torch.zeros_like(logits_bv, dtype=torch.bool)
-            for place, row in enumerate(rows):
-                self.seen_bv[place, row.ids] = True
+            for place, ids in enumerate(seen):
+                self.seen_bv[place, ids] = True
 
     def next(self, logits_bv: Tensor, rows: Sequence[_Row], step: int) -> list[int]:
         if self.seen_bv is not None:

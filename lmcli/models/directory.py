@@ -13,6 +13,7 @@ import torch
 
 from lmcli.errors import ArtifactError, MachineError
 from lmcli.models.decoder import Decoder
+from lmcli.models.encoder_decoder import EncoderDecoder
 from lmcli.models.families import FAMILIES
 from lmcli.models.model import Model
 from lmcli.models.shape import Shape
@@ -20,6 +21,9 @@ from lmcli.models.stored import WEIGHTS, Stored, hf_tensors, read_json
 from lmcli.models.weights import write_tensors
 from lmcli.project import durable
 from lmcli.tokens.tokenizer import Tokenizer
+
+Writer = Decoder | EncoderDecoder
+"""A model that writes: after a text, or for one."""
 
 GENERATION_KEYS = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
 TOKENIZER_FILES = (
@@ -113,6 +117,15 @@ def load_decoder(path: Path, device: str = "cpu", *, dropout: float = 0.0) -> De
     model = load_model(path, device, dropout=dropout)
     if not isinstance(model, Decoder):
         raise ArtifactError(f"{path} holds an {model.kind}, and this needs a decoder", "take another --model")
+    return model
+
+
+def load_writer(path: Path, device: str = "cpu", *, dropout: float = 0.0) -> Writer:
+    """As `load_model`, for what needs a model that writes text; ArtifactError when this is an encoder."""
+    model = load_model(path, device, dropout=dropout)
+    if not isinstance(model, Decoder | EncoderDecoder):
+        message = f"{path} holds an {model.kind}, and this needs a decoder or an encoder-decoder"
+        raise ArtifactError(message, "take another --model")
     return model
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -97,3 +97,26 @@ def make_batch(term: str, inputs: np.ndarray, targets: np.ndarray) -> Batch:
     """A batch with one term over two int64 arrays (B, T), which it shares memory with where it can."""
     count = int(np.count_nonzero(targets != IGNORED))
     return Batch(inputs=torch.from_numpy(inputs), targets=torch.from_numpy(targets), counts={term: count}, tokens=count)
+
+
+def make_pairs(term: str, sources: Sequence[np.ndarray], targets: Sequence[np.ndarray], start_id: int) -> Batch:
+    """A batch with one term for an encoder-decoder whose targets begin with `start_id`, from int64 arrays."""
+    source_real = padded([np.ones(len(source), dtype=bool) for source in sources], False)
+    count = sum(map(len, targets))
+    return Batch(
+        inputs=padded([np.append(start_id, target[:-1]) for target in targets], start_id),
+        targets=padded(targets, IGNORED),
+        source=padded(sources, start_id),
+        source_real=None if bool(source_real.all()) else source_real,
+        counts={term: count},
+        tokens=count,
+    )
+
+
+def padded(rows: Sequence[np.ndarray], fill: int) -> Tensor:
+    """Rows side by side, filled on the right up to the longest."""
+    longest = max(map(len, rows))
+    whole = np.full((len(rows), longest), fill, dtype=rows[0].dtype)
+    for place, row in enumerate(rows):
+        whole[place, : len(row)] = row
+    return torch.from_numpy(whole)

@@ -9,11 +9,14 @@ from typing import Any
 from lmcli.config import decode, name_of
 from lmcli.errors import ConfigError
 from lmcli.models.families import FAMILIES
-from lmcli.models.model import Model
+from lmcli.models.model import Kind, Model
 from lmcli.objectives import OBJECTIVES
 from lmcli.objectives.mixed import Mixed
 from lmcli.objectives.objective import WindowObjective
 from lmcli.objectives.setup import Setup
+from lmcli.objectives.source_to_target import SourceToTarget
+from lmcli.objectives.supervised import Supervised
+from lmcli.tokens.tokenizer import Tokenizer
 
 
 def objective_for(family: type[Model], name: str, settings: Sequence[Any], setup: Setup) -> WindowObjective:
@@ -45,3 +48,13 @@ def _check_heads(family: type[Model], name: str, objective: str, built: WindowOb
         message = f"the objective {objective} needs an output layer for {' and '.join(sorted(lacking))}"
         hint = f"take another objective, or a family that has it: {', '.join(able) or 'there is none'}"
         raise ConfigError(f"{message}, and {name} has none", hint)
+
+
+def supervised_for(kind: Kind, tokenizer: Tokenizer, label_smoothing: float = 0.0) -> Supervised:
+    """What a model of this kind learns from rows; ConfigError for one that writes nothing."""
+    if kind == "encoder-decoder":
+        return SourceToTarget(tokenizer.end_id, tokenizer.pad_id, label_smoothing)
+    if kind not in Supervised.needs:
+        needs = " or an ".join((*Supervised.needs, *SourceToTarget.needs))
+        raise ConfigError(f"completions are learned by a {needs}, and this model is an {kind}", "take another base")
+    return Supervised(tokenizer.end_id, label_smoothing)

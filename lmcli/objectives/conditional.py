@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from lmcli.errors import ConfigError
 from lmcli.models.model import Kind
-from lmcli.objectives.batch import IGNORED, Batch, Sums
+from lmcli.objectives.batch import IGNORED, Batch, Sums, make_pairs, padded
 from lmcli.objectives.next_token import NextToken
 from lmcli.objectives.noise import Noise, Pair
 from lmcli.objectives.objective import OverWindows
-from lmcli.tokens.window_batch import Ids, WindowBatch
+from lmcli.tokens.window_batch import WindowBatch
 
 
 class Conditional(OverWindows, NextToken):
@@ -58,32 +58,15 @@ class Conditional(OverWindows, NextToken):
         raise ConfigError(f"model.context = {context} is too short for {self.term}", "set a longer one")
 
     def _apart(self, pairs: Sequence[Pair]) -> Batch:
-        source_real = _padded([np.ones(len(pair.source), dtype=bool) for pair in pairs], False)
-        return Batch(
-            inputs=_padded([np.append(self._start_id, pair.target[:-1]) for pair in pairs], self._start_id),
-            targets=_padded([pair.target for pair in pairs], IGNORED),
-            source=_padded([pair.source for pair in pairs], self._start_id),
-            source_real=None if bool(source_real.all()) else source_real,
-            counts={self.term: sum(len(pair.target) for pair in pairs)},
-            tokens=0,
-        )
+        return make_pairs(self.term, [pair.source for pair in pairs], [pair.target for pair in pairs], self._start_id)
 
     def _in_one_row(self, pairs: Sequence[Pair]) -> Batch:
         rows = [np.concatenate(pair) for pair in pairs]
         goals = [np.append(np.full(len(pair.source) - 1, IGNORED), pair.target) for pair in pairs]
         return Batch(
-            inputs=_padded([row[:-1] for row in rows], self._start_id),
-            targets=_padded(goals, IGNORED),
+            inputs=padded([row[:-1] for row in rows], self._start_id),
+            targets=padded(goals, IGNORED),
             seen=torch.tensor([len(pair.source) for pair in pairs]),
             counts={self.term: sum(len(pair.target) for pair in pairs)},
             tokens=0,
         )
-
-
-def _padded(rows: Sequence[Ids | np.ndarray], fill: int) -> Tensor:
-    """Rows side by side, filled on the right up to the longest."""
-    longest = max(map(len, rows))
-    whole = np.full((len(rows), longest), fill, dtype=rows[0].dtype)
-    for place, row in enumerate(rows):
-        whole[place, : len(row)] = row
-    return torch.from_numpy(whole)

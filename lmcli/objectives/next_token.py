@@ -51,11 +51,12 @@ class NextToken:
 
     def _states(self, model: Model, batch: Batch) -> tuple[Tensor, Tensor]:
         """What the output layer gets (N, D), and the targets (N,)."""
-        hidden, targets = targeted(_read(model, batch), batch.targets)
+        hidden, targets = targeted(states_of(model, batch), batch.targets)
         return model.before_output(hidden), targets
 
 
-def _read(model: Any, batch: Batch) -> Tensor:
+def states_of(model: Any, batch: Batch) -> Tensor:
+    """Hidden states (b, t, d) of a model of any kind at the inputs of a batch."""
     if batch.source is not None:
         memory = model.encode(batch.source, batch.source_real)
         return model.hidden(batch.inputs, memory)  # type: ignore[no-any-return]

@@ -180,7 +180,7 @@ def _bits_per_byte(subject: Subject, windows: Iterable[Window], size: int | None
 
     tokenizer = subject.tokenizer
     found = likelihood(
-        token_nats(subject.model, windows, subject.compute, progress),
+        token_nats(subject.decoder, windows, subject.compute, progress),
         token_bytes=tokenizer.token_bytes,
         end_id=tokenizer.end_id,
         context=subject.context,

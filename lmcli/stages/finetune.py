@@ -29,7 +29,7 @@ def assemble(request: Request) -> Stage:
     def tuned(work: Work) -> Outcome:
         from lmcli.corpus.rows import read_rows
         from lmcli.corpus.tally import Tally
-        from lmcli.models.directory import load_decoder
+        from lmcli.models.directory import load_writer
         from lmcli.stages import samples
         from lmcli.stages.publishing import made_from, run_directory
         from lmcli.tokens.tokenizer import Tokenizer
@@ -38,7 +38,7 @@ def assemble(request: Request) -> Stage:
         from lmcli.training.origin import Origin
 
         directory = base.directory(work, "base")
-        model, tokenizer = load_decoder(directory, dropout=config.dropout), Tokenizer.load(directory)
+        model, tokenizer = load_writer(directory, dropout=config.dropout), Tokenizer.load(directory)
         rows = read_rows(text.resolve(config.data, work.root, config.format), config, work.progress, Tally())
         run, origin = run_directory(work), Origin(made_from=made_from(work, requested))
         world = world_of(config.strategy)

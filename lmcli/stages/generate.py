@@ -35,7 +35,7 @@ def assemble(request: Request) -> Stage:
         from lmcli.generation.prompts import read_prompts
         from lmcli.generation.writing import write
         from lmcli.models.device import resolve_compute, use_threads
-        from lmcli.models.directory import load_decoder
+        from lmcli.models.directory import load_writer
         from lmcli.tokens.tokenizer import Tokenizer
 
         directory = model.directory(work, "model")
@@ -44,7 +44,7 @@ def assemble(request: Request) -> Stage:
         compute = resolve_compute(config)
         use_threads(compute)
         tokenizer = Tokenizer.load(directory)
-        samples = write(load_decoder(directory, compute.device), tokenizer, prompts, config, seed)
+        samples = write(load_writer(directory, compute.device), tokenizer, prompts, config, seed)
         with durable.create(work.out / "samples.jsonl") as file:
             for sample in samples:
                 file.write((json.dumps(asdict(sample), ensure_ascii=False) + "\n").encode())
@@ -70,11 +70,13 @@ def draw_seed(config: GenerateConfig) -> int:
 
 
 def summary(entry: Entry, directory: Path) -> Sequence[str]:
+    from lmcli.generation.writing import joined
+
     report = entry.report
     line = f"{report['samples']} samples, {report['tokens']:,} tokens by {report['model']}, seed {entry.plan['seed']}"
     with (directory / "samples.jsonl").open(encoding="utf-8") as file:
         samples = [json.loads(row) for row in islice(file, SHOWN)]
-    texts = [(sample["prompt"] + sample["text"]).splitlines() for sample in samples]
+    texts = [joined(sample["prompt"], sample["text"], sample.get("goes_on", True)).splitlines() for sample in samples]
     return [line, *(f"| {row}".rstrip() for text in texts for row in (*text, ""))][:-1]
 
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from lmcli.generation.config import GenerateConfig
 from lmcli.generation.writing import Sample, write
-from lmcli.models.decoder import Decoder
+from lmcli.models.directory import Writer
 from lmcli.progress import Progress
 from lmcli.tokens.tokenizer import Tokenizer
 from lmcli.training.config import TrainConfig
@@ -47,7 +47,7 @@ class _Writer:
 
     def write(self, step: int, model: nn.Module) -> None:
         prompts = self._config.sample_prompts or ("",)
-        samples = write(cast(Decoder, model), self._tokenizer, prompts, self._settings, self._config.seed)
+        samples = write(cast(Writer, model), self._tokenizer, prompts, self._settings, self._config.seed)
         had_failed = self.log.failure is not None
         for sample in samples:
             self.log.append({"step": step, **_row(sample)})
@@ -64,5 +64,5 @@ def _row(sample: Sample) -> dict[str, object]:
 
 def _line(sample: Sample) -> str:
     """The sample with its prompt, as one line that fits a terminal."""
-    text = " ".join((sample.prompt + sample.text).split())
+    text = " ".join(sample.with_prompt.split())
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

@@ -11,14 +11,14 @@ import numpy as np
 
 from lmcli.config import name_of
 from lmcli.corpus.rows import Row, held_out
-from lmcli.errors import ConfigError
 from lmcli.models.config import ModelConfig
-from lmcli.models.decoder import Decoder
 from lmcli.models.device import Compute
 from lmcli.models.families import FAMILIES, keys_of
+from lmcli.models.model import Model
 from lmcli.objectives.batch import Batch
+from lmcli.objectives.building import supervised_for
 from lmcli.objectives.objective import Objective
-from lmcli.objectives.supervised import Example, Fitting, Supervised, fit
+from lmcli.objectives.supervised import Example, Fitting
 from lmcli.progress import Progress
 from lmcli.tokens.tokenizer import Tokenizer
 from lmcli.training import pacing
@@ -57,7 +57,7 @@ class Finetuned:
 
 
 def finetune(
-    base: Decoder,
+    base: Model,
     tokenizer: Tokenizer,
     rows: Iterable[Row],
     config: FinetuneConfig,
@@ -101,7 +101,7 @@ class _Bench:
 
     def __init__(
         self,
-        model: Decoder,
+        model: Model,
         tokenizer: Tokenizer,
         rows: Iterable[Row],
         config: FinetuneConfig,
@@ -110,21 +110,17 @@ class _Bench:
     ) -> None:
         self._config, self.compute, self._model = config, compute, model.to(compute.device)
         self._world = world
-        self._objective = Supervised(tokenizer.end_id, config.label_smoothing)
-        if model.kind not in self._objective.needs:
-            raise ConfigError(
-                f"fine-tuning needs a {' or '.join(self._objective.needs)}, and the base is a {model.kind}"
-            )
+        self._objective = supervised_for(model.kind, tokenizer, config.label_smoothing)
         sides: tuple[list[tuple[list[int], list[int]]], ...] = ([], [])
         for row in rows:
             ids = (tokenizer.encode(row.prompt), tokenizer.encode(row.completion))
             sides[held_out(row, config.validation)].append(ids)
         context = model.shape.context
-        self._train, self.train_fitting = fit(sides[0], context, tokenizer.end_id)
+        self._train, self.train_fitting = self._objective.fit(sides[0], context)
         self._validation: list[Example] = []
         self.validation_fitting: Fitting | None = None
         if sides[1]:
-            self._validation, self.validation_fitting = fit(sides[1], context, tokenizer.end_id)
+            self._validation, self.validation_fitting = self._objective.fit(sides[1], context)
         self._token_bytes = tokenizer.token_bytes
 
     def describe(self, progress: Progress) -> None:
@@ -215,5 +211,5 @@ class _Bench:
 
     def _validation_bytes(self) -> int:
         """Bytes of text that the validation's targets stand for, cut ones as far as they were kept."""
-        targets = np.concatenate([example.tokens[example.trained_from :] for example in self._validation])
+        targets = np.concatenate([example.trained for example in self._validation])
         return int(self._token_bytes[targets].sum())

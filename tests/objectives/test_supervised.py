@@ -10,7 +10,7 @@ from lmcli.errors import InputError
 from lmcli.models.qwen3 import Qwen3
 from lmcli.models.shape import Shape
 from lmcli.objectives.batch import IGNORED
-from lmcli.objectives.supervised import Supervised, fit
+from lmcli.objectives.supervised import Supervised
 from lmcli.training.optimizers.muon import Muon
 from tests.objectives import single
 
@@ -23,7 +23,7 @@ def model() -> Qwen3:
 
 
 def test_only_the_completion_and_its_end_token_are_targets() -> None:
-    examples, fitting = fit([([5, 6, 7], [8, 9])], context=16, end_id=END)
+    examples, fitting = Supervised(END).fit([([5, 6, 7], [8, 9])], context=16)
     batch = Supervised(END).batch(examples)
     assert batch.inputs.tolist() == [[5, 6, 7, 8, 9]]
     assert batch.targets.tolist() == [[IGNORED, IGNORED, 8, 9, END]]
@@ -31,7 +31,7 @@ def test_only_the_completion_and_its_end_token_are_targets() -> None:
 
 
 def test_a_text_without_a_prompt_starts_after_an_end_token() -> None:
-    examples, _ = fit([([], [8, 9])], context=16, end_id=END)
+    examples, _ = Supervised(END).fit([([], [8, 9])], context=16)
     batch = Supervised(END).batch(examples)
     assert batch.inputs.tolist() == [[END, 8, 9]]
     assert batch.targets.tolist() == [[8, 9, END]]
@@ -50,13 +50,13 @@ def test_a_text_without_a_prompt_starts_after_an_end_token() -> None:
 def test_the_prompt_is_cut_on_its_left_before_the_completion_loses_its_end(
     prompt: list[int], completion: list[int], tokens: list[int], trained_from: int
 ) -> None:
-    examples, _ = fit([(prompt, completion)], context=3, end_id=END)
+    examples, _ = Supervised(END).fit([(prompt, completion)], context=3)
     assert (examples[0].tokens.tolist(), examples[0].trained_from) == (tokens, trained_from)
 
 
 def test_the_report_counts_what_was_cut_and_left_out() -> None:
     rows = [([1], [2]), ([1, 1, 1, 1], [2]), ([1], [2, 2, 2, 2, 2]), ([1], [])]
-    _, fitting = fit(rows, context=3, end_id=END)
+    _, fitting = Supervised(END).fit(rows, context=3)
     assert (fitting.rows, fitting.empty, fitting.prompts_cut, fitting.completions_cut) == (3, 1, 1, 1)
     assert fitting.end_kept == pytest.approx(2 / 3)
     assert fitting.trained_tokens == 2 + 2 + 3
@@ -65,7 +65,7 @@ def test_the_report_counts_what_was_cut_and_left_out() -> None:
 @pytest.mark.parametrize("rows", [[], [([1, 2], [])]])
 def test_nothing_to_train_on_is_refused(rows: list[tuple[list[int], list[int]]]) -> None:
     with pytest.raises(InputError, match="nothing to train on"):
-        fit(rows, context=8, end_id=END)
+        Supervised(END).fit(rows, context=8)
 
 
 @settings(deadline=None, max_examples=50)
@@ -78,7 +78,7 @@ def test_nothing_to_train_on_is_refused(rows: list[tuple[list[int], list[int]]])
     context=st.integers(1, 16),
 )
 def test_every_row_fits_and_trains_at_least_one_token(rows: list[tuple[list[int], list[int]]], context: int) -> None:
-    examples, fitting = fit(rows, context, END)
+    examples, fitting = Supervised(END).fit(rows, context)
     batch = Supervised(END).batch(examples)
     assert batch.inputs.shape[1] <= context
     assert batch.tokens == fitting.trained_tokens
@@ -92,7 +92,7 @@ def test_every_row_fits_and_trains_at_least_one_token(rows: list[tuple[list[int]
 
 def test_padding_moves_nothing() -> None:
     objective, learner = Supervised(END), model()
-    examples, _ = fit([([1, 2], [3]), ([4], [5] * 11)], context=16, end_id=END)
+    examples, _ = Supervised(END).fit([([1, 2], [3]), ([4], [5] * 11)], context=16)
     apart = [single.loss(objective, learner, objective.batch([example])) for example in examples]
     together, count = single.loss(objective, learner, objective.batch(examples))
     assert count == sum(part for _, part in apart)
@@ -101,7 +101,7 @@ def test_padding_moves_nothing() -> None:
 
 def test_what_fills_the_padding_moves_nothing() -> None:
     objective, learner = Supervised(END), model()
-    examples, _ = fit([([1, 2], [3]), ([4], [5] * 11)], context=16, end_id=END)
+    examples, _ = Supervised(END).fit([([1, 2], [3]), ([4], [5] * 11)], context=16)
     batch = objective.batch(examples)
     before = objective.evaluate(learner, batch)
     batch.inputs[0, 4:] = 33
@@ -110,7 +110,7 @@ def test_what_fills_the_padding_moves_nothing() -> None:
 
 def test_the_loss_ignores_how_well_the_prompt_is_predicted() -> None:
     objective, learner = Supervised(END), model()
-    examples, _ = fit([([7, 8, 9, 10], [11, 12])], context=16, end_id=END)
+    examples, _ = Supervised(END).fit([([7, 8, 9, 10], [11, 12])], context=16)
     states: list[torch.Tensor] = []
     hidden = learner.hidden
 
@@ -129,7 +129,7 @@ def test_the_loss_ignores_how_well_the_prompt_is_predicted() -> None:
 def test_it_over_fits_one_batch_and_learns_to_end() -> None:
     objective, learner = Supervised(END), model()
     optimizer = Muon().build(learner)
-    examples, _ = fit([([1, 2], [3, 4]), ([5], [6, 7, 8])], context=16, end_id=END)
+    examples, _ = Supervised(END).fit([([1, 2], [3, 4]), ([5], [6, 7, 8])], context=16)
     batch = objective.batch(examples)
     for _ in range(50):
         nats, count = single.loss(objective, learner, batch)
