@@ -43,9 +43,10 @@ def test_a_template_runs_to_its_end(name: str, folder: Path, lmcli: Lmcli) -> No
     project = Project(folder)
     entries = project.manifest().entries
     assert {"tokens", "model", *project.document.table("eval"), *project.document.table("generate")} <= entries.keys()
-    figures = entries["text"].report["figures"]
-    assert figures
-    assert all(math.isfinite(value) for value in figures.values()), figures
+    for name_of_figures in project.document.table("eval"):
+        figures = entries[name_of_figures].report["figures"]
+        assert figures
+        assert all(math.isfinite(value) for value in figures.values()), figures
     rows = [json.loads(row) for row in (folder / "runs/model/metrics.jsonl").read_text().splitlines()]
     assert rows[-1]["val_loss"] < rows[0]["loss"]
     assert lmcli("run").code == 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from lmcli.config import dump
 from lmcli.project.config import ProjectConfig
@@ -27,26 +29,7 @@ def assemble(request: Request) -> Stage:
     requested = {"finetune": dump(config)}
 
     def tuned(work: Work) -> Outcome:
-        from lmcli.corpus.rows import read_rows
-        from lmcli.corpus.tally import Tally
-        from lmcli.models.directory import load_writer
-        from lmcli.stages import samples
-        from lmcli.stages.publishing import made_from, run_directory
-        from lmcli.tokens.tokenizer import Tokenizer
-        from lmcli.training.finetune import finetune
-        from lmcli.training.joining import world_of
-        from lmcli.training.origin import Origin
-
-        directory = base.directory(work, "base")
-        model, tokenizer = load_writer(directory, dropout=config.dropout), Tokenizer.load(directory)
-        rows = read_rows(text.resolve(config.data, work.root, config.format), config, work.progress, Tally())
-        run, origin = run_directory(work), Origin(made_from=made_from(work, requested))
-        world = world_of(config.strategy)
-        watch = samples.probes(config, run, directory, work.progress, world)
-        found = finetune(
-            model, tokenizer, rows, config, run, work.key, work.progress, work.started, watch, origin, world
-        )
-        return found.outcome
+        return _tuned(work, config, base.directory(work, "base"), requested)
 
     def build(work: Work) -> Made:
         from lmcli.stages import crew
@@ -69,6 +52,27 @@ def assemble(request: Request) -> Stage:
         assist=tuned,
         command=f"lmcli finetune {' '.join(config.data)} --name {request.name}",
     )
+
+
+def _tuned(work: Work, config: FinetuneConfig, base: Path, requested: Mapping[str, Any]) -> Outcome:
+    """What fine-tuning gives, in each of the processes that work on it."""
+    from lmcli.corpus.rows import read_rows
+    from lmcli.corpus.tally import Tally
+    from lmcli.models.directory import load_writer
+    from lmcli.stages import samples
+    from lmcli.stages.publishing import made_from, run_directory
+    from lmcli.tokens.tokenizer import Tokenizer
+    from lmcli.training.finetune import finetune
+    from lmcli.training.joining import world_of
+    from lmcli.training.origin import Origin
+
+    model, tokenizer = load_writer(base, dropout=config.dropout), Tokenizer.load(base)
+    rows = read_rows(text.resolve(config.data, work.root, config.format), config, work.progress, Tally())
+    run, origin = run_directory(work), Origin(made_from=made_from(work, requested))
+    world, progress = world_of(config.strategy), work.progress
+    watch = samples.probes(config, run, base, progress, world)
+    found = finetune(model, tokenizer, rows, config, run, work.key, progress, work.started, watch, origin, world)
+    return found.outcome
 
 
 FINETUNE = Kind(
