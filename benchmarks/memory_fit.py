@@ -46,15 +46,15 @@ FITTED = ("width", "ffn", "score", "logit", "head")
 STEPS = (1.3, 1.1, 1.03, 1.01)
 
 
-def cases() -> Iterator[dict[str, Any]]:
-    for dtype, optimizer, shape in itertools.product(memory.FACTORS, memory.OPTIMIZERS, SHAPES):
+def cases(optimizers: list[str]) -> Iterator[dict[str, Any]]:
+    for shape, dtype, optimizer in itertools.product(SHAPES, memory.FACTORS, optimizers):
         yield {**PLAIN, **shape, "dtype": dtype, "optimizer": optimizer}
 
 
-def measure(out: Path) -> list[dict[str, Any]]:
+def measure(out: Path, optimizers: list[str]) -> list[dict[str, Any]]:
     found = []
     with out.open("w") as file:
-        for case in cases():
+        for case in cases(optimizers):
             line = [sys.executable, "-m", "tests.training.measured_memory", json.dumps(case)]
             printed = subprocess.run(line, cwd=ROOT, check=True, capture_output=True, text=True).stdout
             found.append({**case, "peak": json.loads(printed)["peak"]})
@@ -118,7 +118,7 @@ def report(measured: list[dict[str, Any]]) -> None:
     for dtype, factors in memory.FACTORS.items():
         numbers = ", ".join(f"{name}={value:.3g}" for name, value in dataclasses.asdict(factors).items())
         print(f'"{dtype}": Factors({numbers}),')
-    for name, rule in memory.OPTIMIZERS.items():
+    for name, rule in memory.OPTIMIZERS.items():  # of one that was not measured: as it was
         print(f'"{name}": OptimizerFactors({rule.matrix:g}, {rule.other:g}, {rule.update:.3g})')
     print(f"BASE = {memory.BASE / 1e6:.0f}e6")
 
@@ -127,11 +127,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("measured.jsonl"), help="where to keep what was measured")
     parser.add_argument("--fit", type=Path, help="what an earlier run measured")
+    parser.add_argument("--optimizers", nargs="+", default=list(memory.OPTIMIZERS), help="which to measure")
     options = parser.parse_args()
     if options.fit:
         measured = [json.loads(line) for line in options.fit.read_text().splitlines()]
     else:
-        measured = measure(options.out)
+        measured = measure(options.out, options.optimizers)
     fit(measured)
     report(measured)
 

@@ -266,7 +266,14 @@ def test_the_copy_is_a_part_of_the_memory_and_is_left_out_where_that_is_scarce(m
 
     def asked(how: str, free: int) -> shortage.Demand:
         monkeypatch.setattr(shortage, "free_bytes", lambda device: free)
-        return shortage.demand(plan().model, 65, 8, 8, TrainConfig(optimizer=AdamW(), save_in_background=how), compute)
+        return shortage.demand(
+            replace(plan().model, tie_embeddings=True),
+            65,
+            8,
+            8,
+            TrainConfig(optimizer=AdamW(), save_in_background=how),
+            compute,
+        )
 
     enough = asked("always", 0).memory.total
     assert asked("auto", enough).background
