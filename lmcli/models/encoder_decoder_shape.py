@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self
 
 from lmcli.models.config import ModelConfig
 from lmcli.models.shape import Shape, resolved_shape
@@ -44,5 +44,5 @@ class EncoderDecoderShape(Shape):
         """The shape of a config without `auto` (a decoder that is auto is as deep as the encoder); ConfigError."""
         plain = resolved_shape(config, vocab_size, rotary=False)
         known = {field.name: getattr(plain, field.name) for field in fields(plain)}
-        decoder = plain.depth if config.decoder_depth == "auto" else cast(int, config.decoder_depth)
+        decoder = plain.depth if config.decoder_depth == "auto" else config.decoder_depth
         return cls(**{**known, "norm_eps": cls.norm_eps, "decoder_depth": decoder, **more})
