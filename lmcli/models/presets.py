@@ -27,6 +27,11 @@ def _mini(family: str, ffn: int, **more: Any) -> dict[str, Any]:
     return _sizes(family, 256, 4, 4, ffn, 256, **more)
 
 
+def _lstm(family: str, **more: Any) -> dict[str, Any]:
+    """2 layers of 256."""
+    return {"family": family, "width": 256, "depth": 2, "context": 256, "tie_embeddings": True, **more}
+
+
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "gpt2-mini": _mini("gpt2", 1024),
     "gpt2-124m": _sizes("gpt2", 768, 12, 12, 3072, 1024),
@@ -59,6 +64,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "t5-base": _sizes("t5", 768, 12, 12, 3072, 512),
     "marian-mini": _mini("marian", 1024),
     "marian-base": _sizes("marian", 512, 6, 8, 2048, 512),
+    "lstm-mini": _lstm("lstm"),
+    "lstm-seq2seq-mini": _lstm("lstm-seq2seq", decoder_depth=2),
 }
 
 
