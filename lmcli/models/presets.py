@@ -18,10 +18,6 @@ def _sizes(family: str, width: int, depth: int, heads: int, ffn: int, context: i
     return {"family": family, **sizes, "tie_embeddings": True, **more}
 
 
-def _layers(family: str, width: int, depth: int, context: int) -> dict[str, Any]:
-    return {"family": family, "width": width, "depth": depth, "context": context, "tie_embeddings": True}
-
-
 def _rotary(family: str, *sizes: int, kv_heads: int, theta: float, tied: bool = False) -> dict[str, Any]:
     return _sizes(family, *sizes, kv_heads=kv_heads, rope_theta=theta, tie_embeddings=tied)
 
@@ -29,6 +25,11 @@ def _rotary(family: str, *sizes: int, kv_heads: int, theta: float, tied: bool = 
 def _mini(family: str, ffn: int, **more: Any) -> dict[str, Any]:
     """4 blocks of 256, as BERT-Mini (Turc et al., 2019)."""
     return _sizes(family, 256, 4, 4, ffn, 256, **more)
+
+
+def _lstm(family: str, **more: Any) -> dict[str, Any]:
+    """2 layers of 256."""
+    return {"family": family, "width": 256, "depth": 2, "context": 256, "tie_embeddings": True, **more}
 
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
@@ -64,8 +65,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "t5-v1.1-base": _sizes("t5", 768, 12, 12, 2048, 512, gated=True, tie_embeddings=False),
     "marian-mini": _mini("marian", 1024),
     "marian-base": _sizes("marian", 512, 6, 8, 2048, 512),
-    "lstm-mini": _layers("lstm", 256, 2, 256),
-    "lstm-seq2seq-mini": _layers("lstm-seq2seq", 256, 2, 256),
+    "lstm-mini": _lstm("lstm"),
+    "lstm-seq2seq-mini": _lstm("lstm-seq2seq", decoder_depth=2),
 }
 
 
