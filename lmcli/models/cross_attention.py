@@ -57,4 +57,5 @@ class CrossAttention(nn.Module):
 
 def _heads(x_btc: Tensor, parts: int, heads: int) -> tuple[Tensor, ...]:
     """Products that lie side by side, each as (b, h, t, k)."""
-    return x_btc.unflatten(2, (parts, heads, -1)).permute(2, 0, 3, 1, 4).unbind()
+    batch, positions, _ = x_btc.shape
+    return x_btc.view(batch, positions, parts, heads, -1).permute(2, 0, 3, 1, 4).unbind()

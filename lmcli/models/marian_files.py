@@ -116,7 +116,7 @@ def from_hf_config(config: Mapping[str, Any], where: str) -> MarianShape:
     way that is not implemented. Keys that change nothing are not looked at.
     """
     check_fixed(config, FIXED, where)
-    sizes = {field: _alike(config, keys, where) for field, keys in SIZES.items()}
+    sizes: dict[str, Any] = {field: _alike(config, keys, where) for field, keys in SIZES.items()}
     if sizes["width"] % sizes["heads"]:
         raise ArtifactError(f"{where}: encoder_attention_heads must divide d_model")
     if size_of(config, "decoder_vocab_size", where, sizes["vocab_size"]) != sizes["vocab_size"]:
