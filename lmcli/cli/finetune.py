@@ -23,7 +23,8 @@ def finetune(
     nproc: Nproc = 1,
     max_restarts: MaxRestarts = 0,
 ) -> Shown:
-    """Train a model further on rows: the loss counts on the completion and the end token after it.
+    """Train a model further on rows: the loss counts on the completion and the end token after it. An encoder-decoder
+    reads the prompt as its source.
 
     The result is a model of its own that knows its base. A tenth of the prompts is held out to measure it; `lmcli eval`
     on the same data scores just those.

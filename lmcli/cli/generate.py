@@ -14,10 +14,11 @@ from lmcli.generation.config import GenerateConfig
 @command(writes=True, generate=GenerateConfig)
 def generate(
     session: Session,
-    prompt: Annotated[str | None, typer.Argument(help="Text to go on from; - reads it from stdin.")] = None,
+    prompt: Annotated[str | None, typer.Argument(help="Text to go on from, or to write for; - is stdin.")] = None,
     save: Annotated[str | None, typer.Option("--save", metavar="NAME", help="Keep the samples as an artifact.")] = None,
 ) -> Shown | None:
-    """Write text with a model: the prompt and its continuation on stdout, as they come. An encoder fills in masks.
+    """Write text with a model: the prompt and its continuation on stdout, as they come. An encoder fills in masks;
+    an encoder-decoder writes a text for the prompt, and that alone is shown.
 
     \b
     lmcli generate "Once upon a time"

@@ -50,7 +50,7 @@ class Subject:
         """For running text; ConfigError for a model that gives no probability to it."""
         if not isinstance(self.model, Decoder):
             message = f"an {self.model.kind} predicts a target for a source, and this is running text"
-            raise ConfigError(message, "evaluate on rows with a prompt and a completion: --data FILE")
+            raise ConfigError(message, "evaluate on rows with a prompt and a completion: lmcli eval FILE")
         return self.model
 
 

@@ -14,7 +14,7 @@ from lmcli.models.qwen3 import Qwen3
 from lmcli.models.shape import Shape
 from lmcli.objectives.batch import IGNORED, Batch, Sums
 from lmcli.objectives.next_token import NextToken, RunningText
-from lmcli.objectives.supervised import Example, Supervised, fit
+from lmcli.objectives.supervised import Example, Supervised
 from tests.objectives import single
 
 END, VOCAB = 0, 256
@@ -45,7 +45,7 @@ def examples(count: int = 12) -> list[Example]:
         (random.integers(1, VOCAB, 1 + n % 5).tolist(), random.integers(1, VOCAB, 1 + n % 7).tolist())
         for n in range(count)
     ]
-    return fit(rows, 16, END)[0]
+    return Supervised(END).fit(rows, 16)[0]
 
 
 @pytest.mark.parametrize("vocab", [2, 256, 1000])
