@@ -57,10 +57,5 @@ class CrossAttention(nn.Module):
 
 def _heads(x_btc: Tensor, parts: int, heads: int) -> tuple[Tensor, ...]:
     """Products that lie side by side, each as (b, h, t, k)."""
-<<<<<<< HEAD
-    split = x_btc.view(*x_btc.shape[:2], parts, heads, -1)
-    return tuple(split.permute(2, 0, 3, 1, 4))
-=======
     batch, positions, _ = x_btc.shape
     return x_btc.view(batch, positions, parts, heads, -1).permute(2, 0, 3, 1, 4).unbind()
->>>>>>> seq2seq
