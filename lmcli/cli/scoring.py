@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lmcli.cli.session import Session, Shown
-from lmcli.cli.writing import model_directory, surroundings
+from lmcli.cli.writing import is_encoder, model_directory, surroundings
 from lmcli.evaluation.config import EvalConfig
 from lmcli.project import settings
 from lmcli.project.document import Document
@@ -16,6 +16,7 @@ from lmcli.project.document import Document
 if TYPE_CHECKING:
     from lmcli.evaluation.scoring import TextScore
 
+PSEUDO = "of each token given all the others: "
 COLUMNS = "ln p, tokens, ln p per token, bits per byte, text"
 
 
@@ -29,17 +30,21 @@ def score_now(session: Session, file: str) -> Shown | None:
 
     from lmcli.cli.piped import temporary
     from lmcli.corpus.sources import resolve
-    from lmcli.evaluation import scoring
-    from lmcli.evaluation.measuring import load
+    from lmcli.evaluation import masks, measuring, pseudo, scoring
     from lmcli.models.device import use_threads
 
     path = str(temporary(session)) if file == "-" else str(session.folder / file)
     sources = resolve([path], Path(), config.format)
     # Texts that are nearly alike are told apart by digits that bfloat16 doesn't have.
-    subject = load(directory, replace(config, dtype="float32") if config.dtype == "auto" else config)
+    exact = replace(config, dtype="float32") if config.dtype == "auto" else config
+    texts, encoder = scoring.texts(sources, config), is_encoder(directory)
+    subject = masks.Filler.load(directory, exact) if encoder else measuring.load(directory, exact)
     use_threads(subject.compute)
-    session.console.say(f"model {name} ({directory}); columns: {COLUMNS}")
-    found = scoring.scored(subject, scoring.texts(sources, config), config.batch, session.console)
+    session.console.say(f"model {name} ({directory}); columns: {PSEUDO if encoder else ''}{COLUMNS}")
+    if isinstance(subject, masks.Filler):
+        found = pseudo.pseudo_scored(subject, texts, config.batch, session.console)
+    else:
+        found = scoring.scored(subject, texts, config.batch, session.console)
     scores = []
     unknown = tokens = 0
     for score in found:

@@ -44,7 +44,7 @@ def write_now(session: Session, given: Given) -> Shown | None:
     config: GenerateConfig = settings.resolve(tables, Document(document.path), given).sections["generate"]
     name = config.model or default
     directory = model_directory(session, root, name)
-    if _is_encoder(directory):
+    if is_encoder(directory):
         from lmcli.cli.filling import fill_now
 
         return fill_now(session, root, config, name, directory)
@@ -76,7 +76,7 @@ def write_now(session: Session, given: Given) -> Shown | None:
     return None
 
 
-def _is_encoder(directory: Path) -> bool:
+def is_encoder(directory: Path) -> bool:
     from lmcli.models.directory import read_shape
 
     return read_shape(directory)[0].kind == "encoder"

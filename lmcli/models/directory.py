@@ -13,6 +13,7 @@ import torch
 
 from lmcli.errors import ArtifactError, MachineError
 from lmcli.models.decoder import Decoder
+from lmcli.models.encoder import Encoder
 from lmcli.models.encoder_decoder import EncoderDecoder
 from lmcli.models.families import FAMILIES
 from lmcli.models.model import Model
@@ -53,10 +54,19 @@ def save_model(
     tokenizer = Tokenizer.load(tokenizer_directory)
     for folder, part in ((out, model), *((out / name, part) for name, part in model.companions().items())):
         _save_weights(part, folder, tokenizer, dtype)
-    for name in TOKENIZER_FILES:
-        if (tokenizer_directory / name).is_file():
-            _copy(tokenizer_directory / name, out / name)
+        _save_tokenizer(tokenizer_directory, folder, segments=isinstance(part, Encoder) and part.segments > 1)
     durable.write(out / "README.md", card)
+
+
+def _save_tokenizer(source: Path, out: Path, *, segments: bool) -> None:
+    """The files as they are; but only a model that tells segments apart is handed their numbers by transformers."""
+    for name in TOKENIZER_FILES:
+        if (source / name).is_file():
+            _copy(source / name, out / name)
+    config = out / "tokenizer_config.json"
+    if segments and config.is_file():
+        inputs = ["input_ids", "token_type_ids", "attention_mask"]
+        durable.write(config, _json({**read_json(config), "model_input_names": inputs}))
 
 
 def _save_weights(model: Model, out: Path, tokenizer: Tokenizer, dtype: str) -> None:

@@ -15,6 +15,11 @@ class Encoder(Model):
     kind: ClassVar[Kind] = "encoder"
     objective: ClassVar[str] = "masked"
 
+    @property
+    def segments(self) -> int:
+        """How many segments of a row it tells apart."""
+        return int(getattr(self.shape, "types", 1))
+
     def hidden(
         self,
         tokens_bt: Tensor,

@@ -12,7 +12,7 @@ import tokenizers
 
 from lmcli.errors import ConfigError, InputError
 from lmcli.progress import Progress
-from lmcli.tokens import chat, endings, schema
+from lmcli.tokens import chat, endings, roles, schema
 from lmcli.tokens.config import TokenizerConfig
 from lmcli.tokens.directory import write_tokenizer
 from lmcli.tokens.special import END, PAD, SPECIAL, special_tokens
@@ -80,7 +80,10 @@ def adopt(
     document = with_added_tokens(document, ids, added, special=True)
     template = _template(source, config, [*ids, *added])
     text = json.dumps(document, indent=2, ensure_ascii=False)
-    write_tokenizer(out, text, end=end, pad=pad, template=template, more=_config(source, document, ids))
+    more = _config(source, document, ids)
+    if roles.named(document, more).keys() == roles.ALL:  # one is written that does what encoders need
+        left_out = [key for key in left_out if key != "post_processor"]
+    write_tokenizer(out, text, end=end, pad=pad, template=template, more=more)
     vocab_size = Tokenizer.load(out).vocab_size
     kind = str(document["model"].get("type", "BPE")).lower()
     report = AdoptedReport(kind, vocab_size, label, end, pad, tuple(added), tuple(left_out))
