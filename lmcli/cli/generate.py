@@ -26,6 +26,7 @@ def generate(
     lmcli generate --prompts prompts.txt --no-echo --json
     lmcli generate "Once" --model path/to/a/model --greedy
     lmcli generate "The [MASK] sat on the mat" --model bert
+    lmcli generate "def add(a, b):" --suffix "print(add(1, 2))"
     """
     from lmcli.cli.making import made_or_planned
     from lmcli.cli.writing import settle, write_now

@@ -17,6 +17,9 @@ class GenerateConfig(ComputeConfig):
     model: Annotated[str, "name or path of the model; empty takes the project's default", Flag()] = ""
     prompts: Annotated[tuple[str, ...], "texts to go on from"] = ()
     prompts_file: Annotated[str, "file with a prompt on each line; - is stdin", Flag("--prompts")] = ""
+    suffix: Annotated[
+        str, "what stands behind the text: it fills the gap between prompt and suffix (models trained with fim)", Flag()
+    ] = ""
     max_tokens: Annotated[int, "stop after this many new tokens", Flag(), Ge(1)] = 200
     min_tokens: Annotated[int, "do not end the text before this many new tokens", Flag(), Ge(0)] = 0
     temperature: Annotated[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lmcli.errors import ArtifactError, ConfigError
 from lmcli.generation.answering import Answering
+from lmcli.generation.between import around
 from lmcli.generation.completion import Completion
 from lmcli.generation.config import GenerateConfig
 from lmcli.generation.decoding import Decoding
@@ -87,33 +88,45 @@ def write(
     if "" in config.stop:
         raise ConfigError("generate.stop holds an empty string", "every text would end at once")
     goes_on = isinstance(model, Decoder)
-    rows = _rows(tokenizer, prompts, config, seed, on_text or (lambda index, piece: None), goes_on)
+    if config.suffix and not goes_on:
+        raise ConfigError("generate.suffix is for decoders", "an encoder-decoder writes for a whole prompt")
+    context = model.reach if isinstance(model, Decoder) else model.shape.context
+    sources = {prompt: _source(tokenizer, prompt, config, goes_on, context) for prompt in prompts}
+    rows = _rows(tokenizer, sources, prompts, config, seed, on_text or (lambda index, piece: None))
     compute = resolve_compute(replace(config, device=str(model.embedding.device)))
     by_length = sorted(rows, key=lambda row: len(row.ids))  # rows of like length need little padding
     with torch.inference_mode(), compute.autocast():
         for start in range(0, len(rows), config.batch):
             _write_batch(model, tokenizer, by_length[start : start + config.batch], config)
-    context = model.reach if isinstance(model, Decoder) else model.shape.context
     return [
         Sample(row.prompt, row.completion.text, row.tokens, row.finish_reason, seed, len(row.ids) > context, goes_on)
         for row in rows
     ]
 
 
+def _source(tokenizer: Tokenizer, prompt: str, config: GenerateConfig, goes_on: bool, context: int) -> list[int]:
+    """The ids that are read; what an encoder-decoder reads ends with the end token, as fine-tuning lays it out."""
+    if config.suffix:
+        return around(tokenizer, prompt, config.suffix, context - min(config.max_tokens, context // 4))
+    ids = tokenizer.encode(prompt)
+    return ids if goes_on and ids else [*ids, tokenizer.end_id]
+
+
 def _rows(
-    tokenizer: Tokenizer, prompts: Sequence[str], config: GenerateConfig, seed: int, on_text: OnText, goes_on: bool
+    tokenizer: Tokenizer,
+    sources: Mapping[str, list[int]],
+    prompts: Sequence[str],
+    config: GenerateConfig,
+    seed: int,
+    on_text: OnText,
 ) -> list[_Row]:
-    """A source ends with the end token, as fine-tuning lays it out."""
     rows: list[_Row] = []
     for prompt in prompts:
-        ids = tokenizer.encode(prompt)
-        if not goes_on or not ids:
-            ids.append(tokenizer.end_id)
         for number in range(config.count):
             index = len(rows)
             rng = random.Random(f"{seed}/{number}/{prompt}")
             completion = Completion(StreamDecoder(tokenizer), config.stop, _emit_as(on_text, index))
-            rows.append(_Row(index, prompt, ids, rng, completion))
+            rows.append(_Row(index, prompt, sources[prompt], rng, completion))
     return rows
 
 
