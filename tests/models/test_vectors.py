@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmcli.errors import ConfigError, InputError
@@ -103,6 +103,7 @@ def test_another_size_is_refused_with_the_right_one(tmp_path: Path, tokenizer: T
         assert "model.width = 3" in str(caught.value.hint)
 
 
+@settings(deadline=None)
 @given(st.floats(1e-3, 1e3))
 def test_directions_and_relative_lengths_stay_and_the_scale_is_that_of_the_embedding(scale: float) -> None:
     shape = LstmModel.shape_type(vocab_size=40, width=6, depth=1, ffn=24, context=8)
