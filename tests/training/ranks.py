@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 from lmcli.errors import ConfigError, MachineError, Stopped
+from lmcli.objectives.next_token import RunningText
 from lmcli.progress import Silent
 from lmcli.project import durable
 from lmcli.training import joining, shard_files
@@ -56,7 +57,7 @@ DECAY, KEPT = 0.6, 6
 def parts_of(optimizer: Any, world: World) -> Ingredients:
     """tiny's run, prepared for these processes."""
     model = tiny.tiny_model()
-    objective = world.prepare(model, tiny.Causal(tiny.END))
+    objective = world.prepare(model, RunningText(tiny.END))
     stepper = Stepper(
         model,
         objective,

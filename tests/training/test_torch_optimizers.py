@@ -207,10 +207,14 @@ def test_the_rate_of_a_class_is_known_before_it_is_built() -> None:
 
 
 def test_parts_of_matrices_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapter, "is_part", lambda parameter: True)
     monkeypatch.setattr(adapter, "local", lambda parameter: parameter[:1])
-    with pytest.raises(ConfigError, match="cuts them into parts") as caught:
-        Adam().build(tiny_model())
-    assert caught.value.hint == "use --strategy ddp, or the optimizer muon or adamw"
+    for optimizer in (Adafactor(), Custom(target=f"{__name__}:Remembering"), Custom(target="torch.optim:Adafactor")):
+        with pytest.raises(ConfigError, match="cuts them into parts") as caught:
+            optimizer.build(tiny_model())
+        assert caught.value.hint == "use --strategy ddp, or muon, adamw, adam, sgd or adagrad"
+    for elementwise in (Adam(), Adagrad(), Custom(target="torch.optim:RMSprop")):
+        elementwise.build(tiny_model())
 
 
 def test_nesterov_needs_momentum() -> None:
