@@ -89,13 +89,13 @@ def epoch_end(root: Path) -> int:
 def test_killed_after_an_epoch_boundary_in_mid_accumulation(
     lmcli: Lmcli, trained: Path, straight: dict[tuple[str, ...], str]
 ) -> None:
-    boundary = max(epoch_end(trained), SAVE_EVERY + 1)
-    assert boundary < STEPS - 2 * SAVE_EVERY
+    boundary = max(epoch_end(trained), 2 * SAVE_EVERY + 1)
+    assert boundary < STEPS - SAVE_EVERY
     code, reached = stop_at(trained, ACCUMULATED, signal.SIGKILL, lambda root: steps_logged(root) >= boundary)
     assert code == -signal.SIGKILL
     assert boundary <= reached < STEPS
     saved = step_saved(trained)
-    assert reached - saved <= SAVE_EVERY
+    assert reached - saved <= 2 * SAVE_EVERY  # one that a thread was writing is gone
     resumed = lmcli(*ACCUMULATED)
     assert f"going on after step {saved} of {STEPS}" in resumed.err
     assert digests(trained)["long"] == straight[ACCUMULATED]
@@ -122,16 +122,19 @@ def test_a_signal_saves_the_last_step_and_tells_its_exit_code(
 @pytest.mark.slow
 @pytest.mark.parametrize("line", [TRAIN, ACCUMULATED], ids=["whole", "accumulated"])
 def test_killed_again_and_again(trained: Path, straight: dict[tuple[str, ...], str], line: tuple[str, ...]) -> None:
-    """Every run gets a few steps further; signals of all three kinds, one after the other."""
+    """Every run gets a few steps further; signals of all three kinds, one after the other.
+
+    A checkpoint that a thread is still writing dies with its process; the one before is whole when the next begins.
+    """
     signals = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
     for kill in range(20):
         before = step_saved(trained)
-        goal = before + SAVE_EVERY + 1 + kill % 3
+        goal = before + 2 * SAVE_EVERY + 1 + kill % 3
         if goal >= STEPS - 2:
             break
         code, reached = stop_at(trained, line, signals[kill % 3], lambda root, goal=goal: steps_logged(root) >= goal)
         assert code in (-9, 143, 130)
-        assert reached - step_saved(trained) <= SAVE_EVERY
+        assert reached - step_saved(trained) <= 2 * SAVE_EVERY
         assert step_saved(trained) > before
     else:
         raise AssertionError("no progress")

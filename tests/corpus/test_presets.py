@@ -77,7 +77,7 @@ def test_settings_of_a_duplicates_mode_win_over_the_preset() -> None:
     [
         (["nope"], "clean.filters: unknown filter 'nope'"),
         (["none"], 'filters = ["none"] lists no filter'),
-        ("light", "clean.filters must be a list of names or tables, not 'light'"),
+        (3, "clean.filters must be a list of names or tables, not 3"),
         ([{"blank_lines": 1}], "each entry of clean.filters is a name or a table with a name"),
         ([3], "each entry of clean.filters is a name or a table with a name, not 3"),
         (["light", {"name": "whitespace", "blank_lines": -1}], "clean.filters.whitespace.blank_lines = -1"),
