@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lmcli.errors import ArtifactError
 from lmcli.interchange.checking import Check, compare
 from lmcli.interchange.config import ExportConfig
 from lmcli.interchange.formats import Format, precision
@@ -26,6 +27,7 @@ from lmcli.models.decoder import Decoder
 from lmcli.models.directory import TOKENIZER_FILES
 from lmcli.models.encoder import Encoder
 from lmcli.models.encoder_decoder import EncoderDecoder
+from lmcli.models.lstm_layers import Lstm
 from lmcli.models.model import Model
 from lmcli.project import durable
 
@@ -84,6 +86,9 @@ def inputs_of(model: Model, ids_rt: Tensor) -> dict[str, Tensor]:
 
 def write(source: Source, config: ExportConfig, out: Path) -> None:
     needed("onnxscript", "onnx")
+    if any(isinstance(part, Lstm) for part in source.model.modules()):
+        message = f"{source.name} can't go out as ONNX: torch writes no LSTM for any number of texts"
+        raise ArtifactError(message, "`lmcli export dir` takes any model")
     size = 4 * sum(parameter.numel() for parameter in source.model.parameters())
     with _quiet():
         program = _program(source)
@@ -101,7 +106,9 @@ def write(source: Source, config: ExportConfig, out: Path) -> None:
 @torch.no_grad()
 def _program(source: Source) -> Any:
     """The graph for any number of rows and positions, traced on a few."""
-    given = inputs_of(source.model, source.ids_rt[:, : max(2, source.ids_rt.shape[1] // 2)])
+    given = inputs_of(source.model, source.ids_rt[:, : max(4, source.ids_rt.shape[1] // 2)])
+    if "decoder_input_ids" in given:  # of another length, or the graph takes both for one
+        given["decoder_input_ids"] = given["decoder_input_ids"][:, 1:]
     any_size = torch.export.Dim.DYNAMIC
     graph = _GRAPHS[source.model.kind](source.model).eval()
     return torch.onnx.export(

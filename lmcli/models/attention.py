@@ -26,7 +26,8 @@ def attend(
     scores and broadcasts to (b, h, t, s). Each of the g key heads serves h / g neighbouring query heads.
     """
     positions, keys = q_bhtk.shape[2], k_bgsk.shape[2]
-    if causal and bias is None and positions == keys > 1 and q_bhtk.device.type == "cpu":
+    blocks = q_bhtk.device.type == "cpu" and not torch.compiler.is_exporting()  # cut for one length: no part of a graph
+    if blocks and causal and bias is None and positions == keys > 1:
         shared = q_bhtk.shape[1] // k_bgsk.shape[1]
         k_bhsk, v_bhsk = (x if shared == 1 else x.repeat_interleave(shared, dim=1) for x in (k_bgsk, v_bgsk))
         return causal_attention(q_bhtk, k_bhsk, v_bhsk, scale)

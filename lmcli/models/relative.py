@@ -28,6 +28,11 @@ class RelativeBias(nn.Module):
         Row t begins with the distance of the first key, -(keys - positions + t), so that all rows are windows into one
         list of numbers by distance.
         """
+        if torch.compiler.is_exporting():  # windows have a length of their own, which a graph would be fixed to
+            places = torch.arange(keys, device=self.table.device)
+            distances_ts = places - places[keys - positions :, None]
+            found_tsh = self.table[bucket_of(distances_ts, self.buckets, self.farthest, both=self.both)]
+            return working(found_tsh.permute(2, 0, 1)[None])
         distances = torch.arange(1 - keys, positions, device=self.table.device)
         by_distance_hn = self.table[bucket_of(distances, self.buckets, self.farthest, both=self.both)].T
         return working(by_distance_hn.unfold(1, keys, 1).flip(1)[None])
