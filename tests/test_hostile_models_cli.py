@@ -295,7 +295,8 @@ def test_42_what_a_config_promises_is_not_allocated(theirs: Path) -> None:
     line = [sys.executable, "-m", "lmcli", "generate", "The", "--model", "theirs"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # until it becomes another program, a child counts so much
     ran = subprocess.run(line, cwd=theirs.parent, env=environment, capture_output=True, text=True, timeout=60)
     assert ran.returncode == 4, ran.stderr
     assert "config.json says" in ran.stderr or "is missing" in ran.stderr
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < max(before, 600_000)  # kB
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < max(before, own + 100_000, 600_000)  # kB
