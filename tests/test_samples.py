@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 
 from lmcli.config import decode
 from lmcli.errors import Stopped
+from lmcli.models.bert import Bert
 from lmcli.models.config import ModelConfig
 from lmcli.progress import Silent
 from lmcli.stages import samples
@@ -22,11 +24,13 @@ from lmcli.training.config import PretrainConfig
 from lmcli.training.ingredients import Probe
 from lmcli.training.pretrain import pretrain
 from tests.conftest import Lmcli
+from tests.models.tiny import tokenizer_directory
 from tests.projects import TINY, command, digests
 from tests.training.test_loop import Notes
 from tests.training.test_pretrain import SMALL, corpus
 
 LINE = ("train", "--steps", 12, "--name", "watched", *TINY)
+SIZES = {"width": 32, "depth": 1, "heads": 2, "ffn": 64, "context": 16, "dropout": 0.0, "tie_embeddings": True}
 SAMPLES = ("--set", "train.sample_every=5", "--set", "train.sample_prompts=The cat,The dog")
 
 
@@ -85,3 +89,16 @@ def test_a_stop_leaves_no_row_out_and_repeats_none(stopped_at: int, tmp_path: Pa
 
 def test_none_are_written_by_default(tmp_path: Path) -> None:
     assert samples.probes(PretrainConfig(), tmp_path, tmp_path / "nowhere", Silent()) == ()
+
+
+def test_an_encoder_says_once_that_it_writes_none(tmp_path: Path) -> None:
+    notes, run = Notes(), tmp_path / "run"
+    run.mkdir()
+    config = decode(PretrainConfig, {"sample_every": 1})
+    (probe,) = samples.probes(config, run, tokenizer_directory(tmp_path / "tokenizer"), notes)
+    with torch.device("meta"):
+        encoder = Bert(Bert.shape_of(ModelConfig(family="bert", **SIZES), 300))  # type: ignore[arg-type]
+    probe.call(1, encoder)
+    probe.call(2, encoder)
+    assert notes.said == ["an encoder writes no samples"]
+    assert not (run / "samples.jsonl").exists()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 from torch import nn
 
@@ -43,11 +42,17 @@ def probes(config: TrainConfig, run: Path, tokenizer: Path, progress: Progress, 
 class _Writer:
     def __init__(self, config: TrainConfig, log: MetricsLog, tokenizer: Tokenizer, progress: Progress) -> None:
         self._config, self.log, self._tokenizer, self._progress = config, log, tokenizer, progress
+        self._told = False
         self._settings = GenerateConfig(max_tokens=TOKENS, dtype=config.dtype, device=config.device)
 
     def write(self, step: int, model: nn.Module) -> None:
+        if not isinstance(model, Writer):
+            if not self._told:
+                self._progress.warn("an encoder writes no samples")
+            self._told = True
+            return
         prompts = self._config.sample_prompts or ("",)
-        samples = write(cast(Writer, model), self._tokenizer, prompts, self._settings, self._config.seed)
+        samples = write(model, self._tokenizer, prompts, self._settings, self._config.seed)
         had_failed = self.log.failure is not None
         for sample in samples:
             self.log.append({"step": step, **_row(sample)})
