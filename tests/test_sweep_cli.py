@@ -122,6 +122,7 @@ def test_a_schedule_without_a_cooldown_trains_anew_in_each_round(lmcli: Lmcli, t
     assert [result["steps"] for result in ran.json["trials"][2]["results"]] == [6, 12]
 
 
+@pytest.mark.slow
 def test_with_several_seeds_the_mean_counts(
     lmcli: Lmcli, trained: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

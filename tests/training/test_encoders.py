@@ -82,6 +82,7 @@ def test_bert_learns_the_text(tokens: Path, tmp_path: Path) -> None:
     assert "val_bpb" not in rows[-1]
 
 
+@pytest.mark.slow
 def test_electra_learns_to_fill_in_and_to_find(tokens: Path, tmp_path: Path) -> None:
     run(tokens, tmp_path / "run", "electra", 400)
     rows = read_metrics(tmp_path / "run" / "metrics.jsonl")

@@ -5,6 +5,7 @@ from pathlib import Path
 from tests.corpus import planted
 
 
+@pytest.mark.slow
 def test_the_corpus_is_that_of_one_process(root: Path, expected: str) -> None:
     """Ray itself, on the loopback interface with two processors."""
     line = (*planted.CLEAN, "--engine", "ray", "--tasks", 3, "--workers", 2)
