@@ -115,3 +115,9 @@ def test_a_small_run_ends_within_the_expected_band(folder: Path, lmcli: Lmcli) -
 @pytest.mark.parametrize("kind", ["char", "bpe"])
 def test_a_longer_run_ends_within_the_expected_band(kind: str, folder: Path, lmcli: Lmcli) -> None:
     check_expectation(folder, lmcli, kind, 400_000, "--steps", 200, "--width", 128, "--depth", 3)
+
+
+def test_bits_per_byte_are_expected_of_running_text_alone(folder: Path, lmcli: Lmcli) -> None:
+    line = ("plan", "--tokens", 10**6, "--vocab", 2000, "--steps", 100, "--speed", 100, "--json")
+    assert lmcli(*line).json["bits_per_byte"]["low"] > 0
+    assert lmcli(*line, "--family", "bert").json["bits_per_byte"] is None

@@ -54,5 +54,5 @@ def rows(found: Forecast, free: int) -> list[tuple[str, str]]:
         ("time", f"about {duration(found.seconds)}"),
         ("peak memory", f"{size(memory.total)} of {size(free)} free{short}"),
         ("", f"{parts}; not all at one time"),
-        ("expected", f"{bits.low:.2f} to {bits.high:.2f} bits per byte of held-out text"),
+        ("expected", f"{bits.low:.2f} to {bits.high:.2f} bits per byte of held-out text" if bits else "no estimate"),
     ]

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from lmcli.config import name_of
 from lmcli.models.config import ModelConfig
 from lmcli.models.device import Compute
 from lmcli.models.families import family_of
+from lmcli.objectives import OBJECTIVES
 from lmcli.progress import Silent
 from lmcli.training.config import TrainConfig
 from lmcli.training.expectation import Band, Text, expected
@@ -35,7 +37,8 @@ class Forecast:
     flops_per_second: float
     tokens_per_second: float
     seconds: float
-    expected: Band
+    expected: Band | None
+    """None where bits per byte say nothing: for objectives other than causal alone."""
 
     @property
     def memory(self) -> Memory:
@@ -52,7 +55,7 @@ class Forecast:
             "tokens_per_second": self.tokens_per_second,
             "seconds": self.seconds,
             "memory": memory,
-            "bits_per_byte": dataclasses.asdict(self.expected),
+            "bits_per_byte": self.expected and dataclasses.asdict(self.expected),
             "reasons": [dataclasses.asdict(reason) for reason in self.reasons],
             "plan": self.plan.to_json(),
         }
@@ -83,8 +86,14 @@ def forecast(
         flops_per_second=each / speed.train,
         tokens_per_second=1 / speed.train,
         seconds=round(elapsed() + _seconds(plan, speed, corpus), 1),
-        expected=expected(shape.matmul_parameters, tokens, text),
+        expected=expected(shape.matmul_parameters, tokens, text) if _is_causal(plan, config) else None,
     )
+
+
+def _is_causal(plan: Plan, config: TrainConfig) -> bool:
+    """Whether the loss is that of each token of running text, to which the law was fitted."""
+    chosen = [name_of(OBJECTIVES, item) for item in getattr(config, "objective", ())]
+    return (chosen or [family_of(plan.model).objective]) == ["causal"]
 
 
 def _seconds(plan: Plan, speed: Speed, corpus: Corpus) -> float:
