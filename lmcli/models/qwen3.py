@@ -3,111 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
-from lmcli.models import rotary_files
-from lmcli.models.attention import Cache, added, attend, padding_bias, sight_bias
 from lmcli.models.config import ModelConfig
-from lmcli.models.decoder import Decoder
-from lmcli.models.device import working
-from lmcli.models.dropping import dropout
-from lmcli.models.initial import start_as_identity
-from lmcli.models.layers import Linear, SwiGLU
-from lmcli.models.model import Names, Sight
+from lmcli.models.model import Names
 from lmcli.models.norms import RMSNorm
 from lmcli.models.qwen3_files import from_hf_config, hf_names, to_hf_config
-from lmcli.models.rotary import Rotary, Turn, normed_and_rotated
+from lmcli.models.rotary import Turn, normed_and_rotated
+from lmcli.models.rotary_decoder import GatedBlock, RotaryAttention, RotaryDecoder
 from lmcli.models.shape import Shape, resolved_shape
 
-View = tuple[bool, Tensor | None]
-"""Whether no position sees a later one, and what is added to the scores."""
 
+class Attention(RotaryAttention):
+    """Queries and keys are normalised before they are turned."""
 
-class Attention(nn.Module):
-    def __init__(self, shape: Shape) -> None:
-        super().__init__()
-        self.heads, self.kv_heads, self.head_dim = shape.heads, shape.kv_heads, shape.head_dim
+    def set_up_norms(self, shape: Shape) -> None:
         self.eps = shape.norm_eps
-        self.qkv = Linear(shape.width, (shape.heads + 2 * shape.kv_heads) * shape.head_dim)
         self.q_norm = RMSNorm(shape.head_dim, shape.norm_eps)
         self.k_norm = RMSNorm(shape.head_dim, shape.norm_eps)
-        self.out = Linear(shape.heads * shape.head_dim, shape.width)
 
-    def forward(self, x_btd: Tensor, turn: Turn, view: View, cache: Cache | None, layer: int) -> Tensor:
-        heads_hkbt = self.qkv.channels_first(x_btd).view(-1, self.head_dim, *x_btd.shape[:2])
-        q_hkbt, k_gkbt, v_gkbt = torch.split(heads_hkbt, [self.heads, self.kv_heads, self.kv_heads])
+    def turned(self, q_hkbt: Tensor, k_gkbt: Tensor, turn: Turn) -> tuple[Tensor, Tensor]:
         q_bhtk = normed_and_rotated(q_hkbt, self.q_norm.weight, turn, self.eps)
-        k_bgsk = normed_and_rotated(k_gkbt, self.k_norm.weight, turn, self.eps)
-        v_bgsk = v_gkbt.permute(2, 0, 1, 3).contiguous().mT
-        if cache is not None:
-            k_bgsk, v_bgsk = cache.append(layer, k_bgsk, v_bgsk)
-        causal, bias = view
-        y_bhtk = attend(q_bhtk, k_bgsk, v_bgsk, scale=self.head_dim**-0.5, causal=causal, bias=bias)
-        return self.out(y_bhtk.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+        return q_bhtk, normed_and_rotated(k_gkbt, self.k_norm.weight, turn, self.eps)
 
 
-class Block(nn.Module):
-    def __init__(self, shape: Shape, dropout: float) -> None:
-        super().__init__()
-        self.dropout = dropout
-        self.attention_norm = RMSNorm(shape.width, shape.norm_eps)
-        self.attention = Attention(shape)
-        self.ffn_norm = RMSNorm(shape.width, shape.norm_eps)
-        self.ffn = SwiGLU(shape.width, shape.ffn)
-
-    def forward(self, x_btd: Tensor, turn: Turn, view: View, cache: Cache | None, layer: int) -> Tensor:
-        x_btd = x_btd + self._drop(self.attention(self.attention_norm(x_btd), turn, view, cache, layer))
-        return x_btd + self._drop(self.ffn(self.ffn_norm(x_btd)))
-
-    def _drop(self, x_btd: Tensor) -> Tensor:
-        return dropout(x_btd, self.dropout) if self.training else x_btd
-
-
-class Qwen3(Decoder):
+class Qwen3(RotaryDecoder):
     """Rotary positions, RMSNorm before each half of a block, normalised queries and keys, SwiGLU, no biases.
 
     `dropout` acts on the embedding and on what each half of a block adds, in training mode only.
     """
 
-    settings = frozenset({"kv_heads", "rope_theta"})
-
     def __init__(self, shape: Shape, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.shape = shape
-        self.dropout = dropout
-        self.embedding = nn.Parameter(torch.empty(shape.vocab_size, shape.width))
-        self.rotary = Rotary(shape.head_dim, shape.context, shape.rope_theta)
-        self.blocks = nn.ModuleList(Block(shape, dropout) for _ in range(shape.depth))
-        self.norm = RMSNorm(shape.width, shape.norm_eps)
-        self.head = None if shape.tie_embeddings else nn.Parameter(torch.empty(shape.vocab_size, shape.width))
+        super().__init__(shape, dropout, RMSNorm(shape.width, shape.norm_eps))
 
-    def hidden(
-        self, tokens_bt: Tensor, cache: Cache | None = None, padding_b: Tensor | None = None, sight: Sight = "left"
-    ) -> Tensor:
-        start, positions = cache.length if cache else 0, tokens_bt.shape[1]
-        turn = self.rotary.at(start, positions, padding_b)
-        causal, bias = sight_bias(sight, positions)
-        view = causal, added(bias, padding_bias(padding_b, start + positions))
-        x_btd = working(F.embedding(tokens_bt, self.embedding))
-        if self.training:
-            x_btd = dropout(x_btd, self.dropout)
-        for layer, block in enumerate(self.blocks):
-            if self.recompute and self.training and cache is None:
-                x_btd = checkpoint(block, x_btd, turn, view, None, layer, use_reentrant=False)
-            else:
-                x_btd = block(x_btd, turn, view, cache, layer)
-        if cache is not None:
-            cache.advance(positions)
-        return self.norm(x_btd)  # type: ignore[no-any-return]
-
-    def initialise(self, seed: int) -> Self:
-        start_as_identity(self, seed)
-        return self
+    @staticmethod
+    def block_of(shape: Shape, dropout: float) -> nn.Module:
+        return GatedBlock(shape, dropout, Attention(shape))
 
     @classmethod
     def shape_of(cls, config: ModelConfig, vocab_size: int) -> Shape:
@@ -122,9 +55,3 @@ class Qwen3(Decoder):
 
     def hf_names(self) -> Names:
         return hf_names(self.shape)
-
-    def hf_repeats(self) -> dict[str, str]:
-        return rotary_files.repeats(self.shape)
-
-    def hf_prefix(self) -> str:
-        return rotary_files.PREFIX
