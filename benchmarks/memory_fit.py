@@ -42,7 +42,7 @@ SHAPES: tuple[dict[str, Any], ...] = (
     {"width": 256, "depth": 2, "vocabulary": 4096, "rows": 64, "micro_rows": 64},
     {"width": 512, "depth": 8, "rows": 2, "micro_rows": 2},
 )
-FITTED = ("width", "ffn", "score", "logit", "head")
+FITTED = ("width", "ffn", "logit", "head")
 STEPS = (1.3, 1.1, 1.03, 1.01)
 
 

@@ -41,6 +41,9 @@ def test_settings_that_mean_nothing_are_refused(lmcli: Lmcli, trained: Path) -> 
     ran = lmcli("train", "--family", "lstm", "--heads", 2)
     assert ran.code == 3
     assert "model.heads means nothing to the family lstm" in ran.err
+    ran = lmcli(*RNN, "--set", "train.objective=causal,prefix")
+    assert ran.code == 3
+    assert "causal with prefix has positions see what stands to their right, and lstm reads" in ran.err
 
 
 def test_word_vectors_are_an_input_of_the_model(lmcli: Lmcli, trained: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,36 @@ def test_a_mixture_in_two_processes_is_that_of_one(lmcli: Lmcli, trained: Path) 
     assert f"(causal {one[-1]['val_loss_causal']:.3f}, prefix {one[-1]['val_loss_prefix']:.3f})" in alone.out
     assert "val_bpb" in lock(trained)["model"]["report"]["last"]
     code, _, err = finished(start(trained, "train", *SIZES, "--nproc", 2, "--force"))
+    assert code == 0, err
+    for ours, theirs in zip(one, course(trained), strict=True):
+        assert ours == pytest.approx(theirs, abs=1e-4)
+
+
+ENCODED = (
+    *("--set", "tokenizer.kind=wordpiece", "--set", "tokenizer.special_tokens=[CLS],[SEP],[MASK]"),
+    *("--set", "tokenizer.sentinels=20", "--set", "tokens.sentences=true", "--workers", "1"),
+)
+WAYS = {
+    "bert": {"name": "masked", "pairs": "nsp"},
+    "electra": {"name": "replaced"},
+    "t5": {"name": "denoise"},
+    "marian": {"name": "denoise", "noise": "gap"},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", WAYS)
+def test_every_way_of_learning_in_two_processes_is_that_in_one(lmcli: Lmcli, trained: Path, family: str) -> None:
+    """The same windows are corrupted in the same way, whichever process has them."""
+    assert lmcli("tokenize", "corpus/", *ENCODED).code == 0
+    toml = trained / "lmcli.toml"
+    keys = "".join(f"{key} = {json.dumps(value)}\n" for key, value in WAYS[family].items())
+    toml.write_text(f"{toml.read_text()}\n[[train.objective]]\n{keys}")
+    line = ("train", "--family", family, *SIZES, "--set", "train.optimizer=adamw", "--force")
+    alone = lmcli(*line)
+    assert alone.code == 0, alone.err
+    one = course(trained)
+    code, _, err = finished(start(trained, *line, "--nproc", 2))
     assert code == 0, err
     for ours, theirs in zip(one, course(trained), strict=True):
         assert ours == pytest.approx(theirs, abs=1e-4)

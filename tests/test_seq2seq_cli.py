@@ -59,6 +59,20 @@ def test_running_text_is_refused_in_one_line(lmcli: Lmcli, project: Path) -> Non
     assert "source" in ran.err and "lmcli eval FILE" in ran.err and "Traceback" not in ran.err
 
 
+@pytest.mark.parametrize("family", ["marian", "lstm-seq2seq"])
+def test_other_families_of_two_stacks_go_the_same_way(lmcli: Lmcli, project: Path, family: str) -> None:
+    for line in (
+        ("train", "--family", family, "--name", "base", "--steps", 4, "--set", "train.batch_tokens=256", *TINY),
+        ("finetune", "pairs.jsonl", "--base", "base", "--name", "tuned", "--steps", 4),
+    ):
+        ran = lmcli(*line)
+        assert ran.code == 0, ran.err
+    report = lmcli("eval", "pairs.jsonl", "--model", "tuned", "--set", "eval.max_tokens=8", "--json").json["report"]
+    assert report["figures"]["loss"] < 7
+    written = lmcli("generate", "The cat 3 is ", "--model", "tuned", "--max-tokens", 4, "--greedy", "--json").json
+    assert written["samples"][0]["goes_on"] is False
+
+
 @pytest.mark.slow
 def test_shards_of_two_stacks_make_the_same_model(project: Path) -> None:
     losses = []

@@ -65,7 +65,8 @@ def merge(
     audit = write_corpus(shards, config, out, progress, edges)
     if not audit.documents_kept:
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(audit.dropped.items()))
-        raise InputError(f"no text is left of {audit.documents_in} documents ({reasons or 'all files are empty'})")
+        message = f"no text is left of {audit.documents_in} documents ({reasons or 'all files are empty'})"
+        raise InputError(message, "`lmcli clean --dry-run` shows why; the filters stand under [clean] in lmcli.toml")
     return audit
 
 

@@ -14,6 +14,7 @@ from lmcli.corpus.documents import Document
 from lmcli.errors import ArtifactError, ConfigError, InputError
 from lmcli.evaluation.config import EvalConfig
 from lmcli.evaluation.intervals import score
+from lmcli.evaluation.measuring import another_tokenizer
 from lmcli.evaluation.results import Results
 from lmcli.evaluation.scores import Counts, Score, Tally, mean
 from lmcli.models.device import Compute, resolve_compute
@@ -70,7 +71,7 @@ def measure_masks(filler: Filler, stream: TokenStream | TextStream, config: Eval
         message = "metrics compare generated text with references, and an encoder writes none"
         raise ConfigError(message, "leave the metrics out")
     if (stream.vocab_size, stream.end_id) != (filler.tokenizer.vocab_size, filler.tokenizer.end_id):
-        raise ArtifactError("the tokens were made with another tokenizer than the model's", "evaluate on text: --data")
+        raise another_tokenizer()
     objective = _objective(filler)
     columns: list[Columns] = []
     windows = _windows(stream, filler, config)

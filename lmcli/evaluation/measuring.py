@@ -65,6 +65,11 @@ def load(directory: Path, config: ComputeConfig) -> Subject:
     return Subject(model, tokenizer, compute)
 
 
+def another_tokenizer() -> ArtifactError:
+    """For tokens that mean something else to the model."""
+    return ArtifactError("the tokens were made with another tokenizer than the model's", "run `lmcli eval FILE`")
+
+
 def measure_stream(subject: Subject, stream: TokenStream, config: EvalConfig, progress: Progress) -> Results:
     """Likelihood and baselines on one side of the encoded corpus, in the windows that training validates on.
 
@@ -72,7 +77,7 @@ def measure_stream(subject: Subject, stream: TokenStream, config: EvalConfig, pr
     """
     _refuse_metrics(config)
     if (stream.vocab_size, stream.end_id) != (subject.tokenizer.vocab_size, subject.tokenizer.end_id):
-        raise ArtifactError("the tokens were made with another tokenizer than the model's", "evaluate on text: --data")
+        raise another_tokenizer()
     windows = evaluation_windows(stream, subject.context, config.batch)
     nats = token_nats(subject.decoder, windows, subject.compute, progress, len(stream))
     found = _likelihood(subject, nats, text_bytes=lambda: stream.text_bytes)
@@ -150,7 +155,7 @@ def documents(stream: TokenStream, tokenizer: Tokenizer) -> Iterator[Document]:
     Raises ArtifactError when the stream was made with another one.
     """
     if stream.vocab_size > tokenizer.vocab_size or stream.end_id != tokenizer.end_id:
-        raise ArtifactError("the tokens were made with another tokenizer than the model's", "evaluate on text: --data")
+        raise another_tokenizer()
     start = 0
     for number, end in enumerate([*map(int, stream.document_ends), len(stream)]):
         ids = stream.take(start, end - start).tolist() if end > start else []

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lmcli.models import bert_files, post_norm
+from lmcli.models import bert_files
 from lmcli.models.config import ModelConfig
-from lmcli.models.device import working
-from lmcli.models.dropping import dropout
-from lmcli.models.encoder import Encoder
 from lmcli.models.encoder_shape import EncoderShape
-from lmcli.models.heads import Head
 from lmcli.models.layers import Linear
-from lmcli.models.model import Names, Sight
-from lmcli.models.norms import LayerNorm
+from lmcli.models.model import Names
+from lmcli.models.post_norm_encoder import MaskFiller
 from lmcli.models.shape import Shape
 
 
@@ -33,61 +29,21 @@ class BertShape(EncoderShape):
         return self.depth * self.block_parameters + tables + tokens + pairs
 
 
-class Bert(Encoder):
-    """Learned positions and segments, a norm after each half of a block, GELU, biases (Devlin et al., 2018).
-
-    `dropout` acts on the embedding and on what each half of a block adds, in training mode only.
-    """
+class Bert(MaskFiller):
+    """With a head for pairs of segments, which reads the state of a row's first token (Devlin et al., 2018)."""
 
     heads = frozenset({"tokens", "pairs"})
-    ties = True
     shape_type = BertShape
 
     def __init__(self, shape: Shape, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.shape = shape
-        self.dropout = dropout
-        types = cast(BertShape, shape).types
-        self.embedding = nn.Parameter(torch.empty(shape.vocab_size, shape.width))
-        self.positions = nn.Parameter(torch.empty(shape.context, shape.width))
-        self.types = nn.Parameter(torch.empty(types, shape.width))
-        self.embedding_norm = LayerNorm(shape.width, shape.norm_eps)
-        self.blocks = nn.ModuleList(post_norm.Block(shape, dropout) for _ in range(shape.depth))
-        self.transform = Linear(shape.width, shape.width, bias=True)
-        self.transform_norm = LayerNorm(shape.width, shape.norm_eps)
-        self.bias = nn.Parameter(torch.empty(shape.vocab_size))
+        super().__init__(shape, dropout)
         self.pooler = Linear(shape.width, shape.width, bias=True)
         self.pair_head = nn.Parameter(torch.empty(2, shape.width))
         self.pair_bias = nn.Parameter(torch.empty(2))
 
-    def hidden(
-        self,
-        tokens_bt: Tensor,
-        real_bt: Tensor | None = None,
-        types_bt: Tensor | None = None,
-        sight: Sight = "both",
-    ) -> Tensor:
-        types = self.types[0] if types_bt is None else F.embedding(types_bt, self.types)
-        x_btd = F.embedding(tokens_bt, self.embedding) + types + self.positions[: tokens_bt.shape[1]]
-        x_btd = self.embedding_norm(working(x_btd))
-        if self.training:
-            x_btd = dropout(x_btd, self.dropout)
-        return post_norm.through_blocks(self, x_btd, real_bt, sight)
-
-    @property
-    def output(self) -> Head:
-        return Head(self.embedding, self.bias)
-
-    def before_output(self, hidden: Tensor) -> Tensor:
-        return self.transform_norm(F.gelu(self.transform(hidden)))  # type: ignore[no-any-return]
-
     def pair_logits(self, hidden_btd: Tensor) -> Tensor:
         pooled_bd = torch.tanh(self.pooler(hidden_btd[:, 0]))
         return F.linear(pooled_bd, self.pair_head, self.pair_bias).float()
-
-    def initialise(self, seed: int) -> Self:
-        post_norm.initialise(self, seed)
-        return self
 
     @classmethod
     def shape_of(cls, config: ModelConfig, vocab_size: int) -> Shape:
@@ -114,9 +70,3 @@ class Bert(Encoder):
 
     def hf_optional(self, name: str) -> bool:
         return name.startswith(("cls.", "bert.pooler."))
-
-    def hf_ignored(self, name: str) -> bool:
-        return bert_files.follows_from_config(name)
-
-    def hf_renamed(self, name: str) -> str:
-        return bert_files.renamed(name)

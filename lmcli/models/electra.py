@@ -6,67 +6,23 @@ Shape suffixes as in attention.py, and e for the width of the token vectors.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lmcli.models import bert_files, electra_files, post_norm
+from lmcli.models import electra_files
 from lmcli.models.config import ModelConfig
-from lmcli.models.device import working
-from lmcli.models.dropping import dropout
 from lmcli.models.electra_shape import ElectraShape, GeneratorShape
-from lmcli.models.encoder import Encoder
-from lmcli.models.heads import Head
 from lmcli.models.layers import Linear
-from lmcli.models.model import Model, Names, Sight
-from lmcli.models.norms import LayerNorm
+from lmcli.models.model import Model, Names
+from lmcli.models.post_norm_encoder import MaskFiller, PostNormEncoder
 from lmcli.models.shape import Shape
 
 
-class _Body(Encoder):
-    """What both networks have: BERT, whose token vectors may be narrower than its blocks.
-
-    `dropout` acts on the embedding and on what each half of a block adds, in training mode only.
-    """
-
-    ties = True
-
-    def __init__(self, shape: Shape, dropout: float, tables: _Body | None = None) -> None:
-        """`tables` is the network whose token, position and segment vectors, and their norm, this one shares."""
-        super().__init__()
-        own = cast(GeneratorShape, shape)
-        self.shape = shape
-        self.dropout = dropout
-        if tables is None:
-            self.embedding = nn.Parameter(torch.empty(shape.vocab_size, own.embedding_width))
-            self.positions = nn.Parameter(torch.empty(shape.context, own.embedding_width))
-            self.types = nn.Parameter(torch.empty(own.types, own.embedding_width))
-            self.embedding_norm = LayerNorm(own.embedding_width, shape.norm_eps)
-        else:
-            self.embedding, self.positions, self.types = tables.embedding, tables.positions, tables.types
-            self.embedding_norm = tables.embedding_norm
-        self.project = Linear(own.embedding_width, shape.width, bias=True) if own.projection else nn.Identity()
-        self.blocks = nn.ModuleList(post_norm.Block(shape, dropout) for _ in range(shape.depth))
-
-    def hidden(
-        self,
-        tokens_bt: Tensor,
-        real_bt: Tensor | None = None,
-        types_bt: Tensor | None = None,
-        sight: Sight = "both",
-    ) -> Tensor:
-        types = self.types[0] if types_bt is None else F.embedding(types_bt, self.types)
-        x_bte = F.embedding(tokens_bt, self.embedding) + types + self.positions[: tokens_bt.shape[1]]
-        x_bte = self.embedding_norm(working(x_bte))
-        if self.training:
-            x_bte = dropout(x_bte, self.dropout)
-        return post_norm.through_blocks(self, self.project(x_bte), real_bt, sight)
-
-    def initialise(self, seed: int) -> Self:
-        post_norm.initialise(self, seed)
-        return self
+class _Body(PostNormEncoder):
+    """What both networks are: BERT, whose token vectors may be narrower than its blocks."""
 
     def hf_prefix(self) -> str:
         return "electra."
@@ -74,29 +30,12 @@ class _Body(Encoder):
     def hf_optional(self, name: str) -> bool:
         return not name.startswith("electra.")
 
-    def hf_ignored(self, name: str) -> bool:
-        return bert_files.follows_from_config(name)
 
-
-class Generator(_Body):
+class Generator(_Body, MaskFiller):
     """Fills in masks: a small BERT. As a family of its own it is one that shares its vectors with nobody."""
 
     settings = frozenset({"embedding_width"})
     shape_type = GeneratorShape
-
-    def __init__(self, shape: Shape, dropout: float = 0.0, tables: _Body | None = None) -> None:
-        super().__init__(shape, dropout, tables)
-        width = self.embedding.shape[1]
-        self.transform = Linear(shape.width, width, bias=True)
-        self.transform_norm = LayerNorm(width, shape.norm_eps)
-        self.bias = nn.Parameter(torch.empty(shape.vocab_size))
-
-    @property
-    def output(self) -> Head:
-        return Head(self.embedding, self.bias)
-
-    def before_output(self, hidden: Tensor) -> Tensor:
-        return self.transform_norm(F.gelu(self.transform(hidden)))  # type: ignore[no-any-return]
 
     @classmethod
     def shape_of(cls, config: ModelConfig, vocab_size: int) -> Shape:

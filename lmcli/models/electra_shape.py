@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from lmcli.models.config import ModelConfig
 from lmcli.models.encoder_shape import EncoderShape
+from lmcli.models.shape import Shape
 
 SMALL_EMBEDDING = 128
 SMALL_WIDTH = 256
@@ -17,6 +18,10 @@ class GeneratorShape(EncoderShape):
     """Of a network that fills in masks. Token vectors are `embedding_width` wide, whatever the width of the blocks."""
 
     embedding_width: int
+
+    @property
+    def table_width(self) -> int:
+        return self.embedding_width
 
     @property
     def projection(self) -> int:
@@ -71,6 +76,10 @@ class ElectraShape(GeneratorShape):
         width, heads = self.generator_width, self.generator_heads
         sizes = {"width": width, "heads": heads, "kv_heads": heads, "head_dim": width // heads}
         return GeneratorShape(**{**own, **sizes, "ffn": self.generator_ffn})
+
+    @property
+    def networks(self) -> tuple[Shape, ...]:
+        return self.generator, self
 
     @property
     def matmul_parameters(self) -> int:

@@ -21,6 +21,15 @@ class EncoderShape(Shape):
     norm_eps: float = 1e-12
 
     @property
+    def table_width(self) -> int:
+        """Of the vectors for tokens, positions and segments."""
+        return self.width
+
+    @property
+    def position_rows(self) -> int:
+        return self.context
+
+    @property
     def block_parameters(self) -> int:
         """Of one block: matrices, their biases (4 + 1 of the width, 1 of the feed-forward layer), two norms."""
         return self.block_matmul_parameters + 9 * self.width + self.ffn

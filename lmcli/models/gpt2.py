@@ -9,14 +9,13 @@ from typing import Any, ClassVar, Literal, Self, cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from lmcli.models import gpt2_files
 from lmcli.models.attention import Cache, added, attend, padding_bias, sight_bias
 from lmcli.models.config import ModelConfig
 from lmcli.models.decoder import Decoder
 from lmcli.models.device import working
-from lmcli.models.dropping import dropout
+from lmcli.models.dropping import Dropout
 from lmcli.models.initial import start_as_identity
 from lmcli.models.layers import Linear
 from lmcli.models.model import Names, Sight
@@ -79,18 +78,15 @@ class FeedForward(nn.Module):
 class Block(nn.Module):
     def __init__(self, shape: Shape, dropout: float) -> None:
         super().__init__()
-        self.dropout = dropout
+        self.drop = Dropout(dropout)
         self.attention_norm = LayerNorm(shape.width, shape.norm_eps)
         self.attention = Attention(shape)
         self.ffn_norm = LayerNorm(shape.width, shape.norm_eps)
         self.ffn = FeedForward(shape)
 
     def forward(self, x_btd: Tensor, view: View, cache: Cache | None, layer: int) -> Tensor:
-        x_btd = x_btd + self._drop(self.attention(self.attention_norm(x_btd), view, cache, layer))
-        return x_btd + self._drop(self.ffn(self.ffn_norm(x_btd)))
-
-    def _drop(self, x_btd: Tensor) -> Tensor:
-        return dropout(x_btd, self.dropout) if self.training else x_btd
+        x_btd = x_btd + self.drop(self.attention(self.attention_norm(x_btd), view, cache, layer))
+        return x_btd + self.drop(self.ffn(self.ffn_norm(x_btd)))
 
 
 class GPT2(Decoder):
@@ -105,7 +101,7 @@ class GPT2(Decoder):
     def __init__(self, shape: Shape, dropout: float = 0.0) -> None:
         super().__init__()
         self.shape = shape
-        self.dropout = dropout
+        self.drop = Dropout(dropout)
         self.embedding = nn.Parameter(torch.empty(shape.vocab_size, shape.width))
         if cast(GPT2Shape, shape).positions == "sinusoidal":
             self.register_buffer("positions", sinusoids(shape.context, shape.width))
@@ -122,13 +118,9 @@ class GPT2(Decoder):
         causal, bias = sight_bias(sight, positions)
         view = causal, added(bias, padding_bias(padding_b, start + positions))
         x_btd = working(F.embedding(tokens_bt, self.embedding) + self._places(start, positions, padding_b))
-        if self.training:
-            x_btd = dropout(x_btd, self.dropout)
+        x_btd = self.drop(x_btd)
         for layer, block in enumerate(self.blocks):
-            if self.recompute and self.training and cache is None:
-                x_btd = checkpoint(block, x_btd, view, None, layer, use_reentrant=False)
-            else:
-                x_btd = block(x_btd, view, cache, layer)
+            x_btd = self.through(block, x_btd, view, cache, layer)
         if cache is not None:
             cache.advance(positions)
         return self.norm(x_btd)  # type: ignore[no-any-return]

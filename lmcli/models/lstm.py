@@ -8,14 +8,12 @@ from typing import Any, Self, cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
-from lmcli.errors import ConfigError
 from lmcli.models.attention import Cache
 from lmcli.models.config import ModelConfig
 from lmcli.models.decoder import Decoder
 from lmcli.models.device import working
-from lmcli.models.dropping import dropout
+from lmcli.models.dropping import Dropout
 from lmcli.models.lstm_layers import Lstm, States
 from lmcli.models.lstm_shape import LstmShape
 from lmcli.models.model import Names, Piece, Sight
@@ -32,11 +30,12 @@ class LstmModel(Decoder):
     without = frozenset({"heads", "ffn"})
     shape_type = LstmShape
     reads_on = True
+    one_way = True
 
     def __init__(self, shape: LstmShape, dropout: float = 0.0) -> None:
         super().__init__()
         self.shape = shape
-        self.dropout = dropout
+        self.drop = Dropout(dropout)
         self.embedding = nn.Parameter(torch.empty(shape.vocab_size, shape.width))
         self.blocks = nn.ModuleList(Lstm(shape.width, shape.width) for _ in range(shape.depth))
         self.head = None if shape.tie_embeddings else nn.Parameter(torch.empty(shape.vocab_size, shape.width))
@@ -45,24 +44,18 @@ class LstmModel(Decoder):
         self, tokens_bt: Tensor, cache: Cache | None = None, padding_b: Tensor | None = None, sight: Sight = "left"
     ) -> Tensor:
         if not isinstance(sight, str) or sight != "left":
-            raise ConfigError("an LSTM reads from left to right only", "take a family with attention for this")
+            raise ValueError("an LSTM reads from left to right only")
         states = cast("States | None", cache)
         padded_bt = _padded(padding_b, states.length if states else 0, tokens_bt.shape[1])
-        x_btd = self._drop(embedded(tokens_bt, self.embedding))
+        x_btd = self.drop(embedded(tokens_bt, self.embedding))
         for layer, block in enumerate(self.blocks):
-            if self.recompute and self.training and states is None:
-                y_btd, _ = checkpoint(block, x_btd, None, padded_bt, use_reentrant=False)
-            else:
-                y_btd, after = block(x_btd, states.read(layer) if states else None, padded_bt)
-                if states:
-                    states.write(layer, after)
-            x_btd = self._drop(y_btd)
+            y_btd, after = self.through(block, x_btd, states.read(layer) if states else None, padded_bt)
+            if states:
+                states.write(layer, after)
+            x_btd = self.drop(y_btd)
         if states:
             states.advance(tokens_bt.shape[1])
         return x_btd
-
-    def _drop(self, x_btd: Tensor) -> Tensor:
-        return dropout(x_btd, self.dropout) if self.training else x_btd
 
     def new_cache(self, capacity: int) -> Cache:
         return States(self.shape.depth, capacity)

@@ -8,11 +8,10 @@ from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from lmcli.models.attention import Cache, attend, real_bias
 from lmcli.models.config import ModelConfig
-from lmcli.models.dropping import dropout
+from lmcli.models.dropping import Dropout
 from lmcli.models.encoder_decoder import EncoderDecoder, Memory
 from lmcli.models.heads import Head
 from lmcli.models.layers import Linear
@@ -54,7 +53,7 @@ class LstmSeq2Seq(EncoderDecoder):
     def __init__(self, shape: LstmPairShape, dropout: float = 0.0) -> None:
         super().__init__()
         self.shape: LstmPairShape = shape
-        self.dropout = dropout
+        self.drop = Dropout(dropout)
         self.embedding = nn.Parameter(torch.empty(shape.vocab_size, shape.width))
         self.encoder = nn.ModuleList(BothWays(shape.width) for _ in range(shape.depth))
         self.start = nn.ModuleList(Linear(shape.width // 2, shape.width) for _ in range(shape.decoder_depth))
@@ -74,7 +73,7 @@ class LstmSeq2Seq(EncoderDecoder):
         padded_bs = None if real_bs is None else ~real_bs
         x_bsd = self._embedded(source_bs)
         for block in self.encoder:
-            x_bsd = self._drop(self._passed(block, x_bsd, padded_bs))
+            x_bsd = self.drop(self.through(block, x_bsd, padded_bs))
         return Memory(x_bsd, real_bs)
 
     def hidden(self, tokens_bt: Tensor, memory: Memory, cache: Cache | None = None) -> Tensor:
@@ -82,18 +81,13 @@ class LstmSeq2Seq(EncoderDecoder):
         x_btd = self._embedded(tokens_bt)
         for layer, block in enumerate(self.decoder):
             before = states.read(layer) if states else None
-            y_btd, after = self._passed(block, x_btd, before or self._first(layer, memory))
+            y_btd, after = self.through(block, x_btd, before or self._first(layer, memory))
             if states:
                 states.write(layer, after)
-            x_btd = self._drop(y_btd)
+            x_btd = self.drop(y_btd)
         if states:
             states.advance(tokens_bt.shape[1])
-        return self._drop(self.attention(x_btd, memory))
-
-    def _passed(self, block: nn.Module, *inputs: Any) -> Any:
-        if self.recompute and self.training:
-            return checkpoint(block, *inputs, use_reentrant=False)
-        return block(*inputs)
+        return self.drop(self.attention(x_btd, memory))
 
     def _first(self, layer: int, memory: Memory) -> State:
         """The state that a layer of the decoder begins with: the encoder's way back ends at the first token."""
@@ -102,10 +96,7 @@ class LstmSeq2Seq(EncoderDecoder):
         return State(hidden_bd, torch.zeros_like(hidden_bd))
 
     def _embedded(self, tokens_bt: Tensor) -> Tensor:
-        return self._drop(embedded(tokens_bt, self.embedding))
-
-    def _drop(self, x_btd: Tensor) -> Tensor:
-        return dropout(x_btd, self.dropout) if self.training else x_btd
+        return self.drop(embedded(tokens_bt, self.embedding))
 
     def new_cache(self, capacity: int) -> Cache:
         return States(self.shape.decoder_depth, capacity)

@@ -9,14 +9,13 @@ from typing import Any, Self, cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from lmcli.errors import ConfigError
 from lmcli.models.attention import Cache, real_bias
 from lmcli.models.config import ModelConfig
 from lmcli.models.cross_attention import CrossAttention, SelfAttention
 from lmcli.models.device import working
-from lmcli.models.dropping import dropout
+from lmcli.models.dropping import Dropout
 from lmcli.models.encoder_decoder import EncoderDecoder, Memory
 from lmcli.models.heads import Head
 from lmcli.models.layers import Linear
@@ -42,18 +41,15 @@ class FeedForward(nn.Module):
 class EncoderBlock(nn.Module):
     def __init__(self, shape: MarianShape, dropout: float) -> None:
         super().__init__()
-        self.dropout = dropout
+        self.drop = Dropout(dropout)
         self.attention = SelfAttention(shape, scale=shape.head_dim**-0.5, bias=True)
         self.attention_norm = LayerNorm(shape.width, shape.norm_eps)
         self.ffn = FeedForward(shape)
         self.ffn_norm = LayerNorm(shape.width, shape.norm_eps)
 
     def forward(self, x_btd: Tensor, bias: Tensor | None) -> Tensor:
-        x_btd = self.attention_norm(x_btd + self._drop(self.attention(x_btd, False, bias, None, 0)))
-        return self.ffn_norm(x_btd + self._drop(self.ffn(x_btd)))  # type: ignore[no-any-return]
-
-    def _drop(self, x_btd: Tensor) -> Tensor:
-        return dropout(x_btd, self.dropout) if self.training else x_btd
+        x_btd = self.attention_norm(x_btd + self.drop(self.attention(x_btd, False, bias, None, 0)))
+        return self.ffn_norm(x_btd + self.drop(self.ffn(x_btd)))  # type: ignore[no-any-return]
 
 
 class DecoderBlock(EncoderBlock):
@@ -67,9 +63,9 @@ class DecoderBlock(EncoderBlock):
     def forward(  # type: ignore[override]
         self, x_btd: Tensor, memory: Memory, cache: Cache | None, layer: int
     ) -> Tensor:
-        x_btd = self.attention_norm(x_btd + self._drop(self.attention(x_btd, True, None, cache, layer)))
-        x_btd = self.cross_norm(x_btd + self._drop(self.cross(x_btd, memory, cache, layer)))
-        return self.ffn_norm(x_btd + self._drop(self.ffn(x_btd)))  # type: ignore[no-any-return]
+        x_btd = self.attention_norm(x_btd + self.drop(self.attention(x_btd, True, None, cache, layer)))
+        x_btd = self.cross_norm(x_btd + self.drop(self.cross(x_btd, memory, cache, layer)))
+        return self.ffn_norm(x_btd + self.drop(self.ffn(x_btd)))  # type: ignore[no-any-return]
 
 
 class Marian(EncoderDecoder):
@@ -88,7 +84,7 @@ class Marian(EncoderDecoder):
         super().__init__()
         own = cast(MarianShape, shape)
         self.shape = shape
-        self.dropout = dropout
+        self.drop = Dropout(dropout)
         self.scale = math.sqrt(shape.width) if own.scaled else 1.0
         self.embedding = nn.Parameter(torch.empty(shape.vocab_size, shape.width))
         interleaved = sinusoids(shape.context, shape.width)  # Marian has all sines first, then all cosines
@@ -111,13 +107,13 @@ class Marian(EncoderDecoder):
         bias = real_bias(real_bs)
         x_bsd = self._embed(source_bs, 0)
         for block in self.encoder:
-            x_bsd = self._through(block, x_bsd, bias)
+            x_bsd = self.through(block, x_bsd, bias)
         return Memory(x_bsd, real_bs)
 
     def hidden(self, tokens_bt: Tensor, memory: Memory, cache: Cache | None = None) -> Tensor:
         x_btd = self._embed(tokens_bt, cache.length if cache else 0)
         for layer, block in enumerate(self.decoder):
-            x_btd = self._through(block, x_btd, memory, cache, layer)
+            x_btd = self.through(block, x_btd, memory, cache, layer)
         if cache is not None:
             cache.advance(tokens_bt.shape[1])
         return x_btd
@@ -125,12 +121,7 @@ class Marian(EncoderDecoder):
     def _embed(self, tokens_bt: Tensor, start: int) -> Tensor:
         positions_td = cast(Tensor, self.positions)[start : start + tokens_bt.shape[1]]
         x_btd = working(F.embedding(tokens_bt, self.embedding) * self.scale + positions_td)
-        return dropout(x_btd, self.dropout) if self.training else x_btd
-
-    def _through(self, block: nn.Module, *given: Any) -> Tensor:
-        if self.recompute and self.training:
-            return checkpoint(block, *given, use_reentrant=False)  # type: ignore[no-any-return]
-        return block(*given)  # type: ignore[no-any-return]
+        return self.drop(x_btd)
 
     @torch.no_grad()
     def initialise(self, seed: int) -> Self:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from lmcli.models.config import ModelConfig
 from lmcli.models.heads import Head
@@ -47,8 +48,10 @@ class Model(nn.Module):
     """Keys of `[model]` that all others have and that mean nothing to this family."""
     ties: ClassVar[bool] = False
     """Whether the output layer is always the embedding, so that `tie_embeddings` leaves no choice."""
+    one_way: ClassVar[bool] = False
+    """Whether it can read from left to right only, so that no position sees what stands to its right."""
     recompute: bool = False
-    """In training mode without a cache, keep what enters each block and compute the rest again for the gradient."""
+    """In training mode, keep what enters each block and compute the rest again for the gradient; without a cache."""
     shape: Shape
     embedding: nn.Parameter
 
@@ -70,6 +73,12 @@ class Model(nn.Module):
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., v) from hidden states (..., d), float32."""
         return self.output.logits(self.before_output(hidden))
+
+    def through(self, block: nn.Module, *given: Any) -> Any:
+        """What a block makes of what it is given, which alone is kept where `recompute` asks for it."""
+        if self.recompute and self.training:
+            return checkpoint(block, *given, use_reentrant=False)
+        return block(*given)
 
     def initialise(self, seed: int) -> Self:
         """Draw the weights; the same seed gives the same weights on every device."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from lmcli.models import rotary_files
 from lmcli.models.attention import Cache
 from lmcli.models.config import ModelConfig
-from lmcli.models.dropping import dropout
+from lmcli.models.dropping import Dropout
 from lmcli.models.heads import Head
 from lmcli.models.hf_values import Fixed, check_fixed, number_of
 from lmcli.models.layers import Linear
@@ -90,17 +90,15 @@ class FeedForward(nn.Module):
 class Block(nn.Module):
     def __init__(self, shape: Shape, dropout: float) -> None:
         super().__init__()
-        self.dropout, self.eps = dropout, shape.norm_eps
+        self.eps = shape.norm_eps
+        self.drop = Dropout(dropout)
         self.attention = Attention(shape)
         self.ffn = FeedForward(shape)
 
     def forward(self, x_btd: Tensor, turn: Turn, view: View, cache: Cache | None, layer: int) -> Tensor:
         normed_btd = rms_norm(x_btd, None, self.eps)
-        x_btd = x_btd + self._drop(self.attention(normed_btd, turn, view, cache, layer))
-        return x_btd + self._drop(self.ffn(rms_norm(x_btd, None, self.eps)))
-
-    def _drop(self, x_btd: Tensor) -> Tensor:
-        return dropout(x_btd, self.dropout) if self.training else x_btd
+        x_btd = x_btd + self.drop(self.attention(normed_btd, turn, view, cache, layer))
+        return x_btd + self.drop(self.ffn(rms_norm(x_btd, None, self.eps)))
 
 
 class NanoChat(RotaryDecoder):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from lmcli.models.attention import added, attend, real_bias, sight_bias
-from lmcli.models.dropping import dropout
+from lmcli.models.dropping import Dropout
 from lmcli.models.layers import Linear
 from lmcli.models.model import Model, Sight
 from lmcli.models.norms import LayerNorm
@@ -50,18 +49,15 @@ class FeedForward(nn.Module):
 class Block(nn.Module):
     def __init__(self, shape: Shape, dropout: float) -> None:
         super().__init__()
-        self.dropout = dropout
+        self.drop = Dropout(dropout)
         self.attention = Attention(shape)
         self.attention_norm = LayerNorm(shape.width, shape.norm_eps)
         self.ffn = FeedForward(shape)
         self.ffn_norm = LayerNorm(shape.width, shape.norm_eps)
 
     def forward(self, x_btd: Tensor, view: View) -> Tensor:
-        x_btd = self.attention_norm(x_btd + self._drop(self.attention(x_btd, view)))
-        return self.ffn_norm(x_btd + self._drop(self.ffn(x_btd)))  # type: ignore[no-any-return]
-
-    def _drop(self, x_btd: Tensor) -> Tensor:
-        return dropout(x_btd, self.dropout) if self.training else x_btd
+        x_btd = self.attention_norm(x_btd + self.drop(self.attention(x_btd, view)))
+        return self.ffn_norm(x_btd + self.drop(self.ffn(x_btd)))  # type: ignore[no-any-return]
 
 
 def through_blocks(model: Model, x_btd: Tensor, real_bt: Tensor | None, sight: Sight) -> Tensor:
@@ -69,10 +65,7 @@ def through_blocks(model: Model, x_btd: Tensor, real_bt: Tensor | None, sight: S
     causal, bias = sight_bias(sight, x_btd.shape[1])
     view = causal, added(bias, real_bias(real_bt))
     for block in model.stacks[0]:
-        if model.recompute and model.training:
-            x_btd = checkpoint(block, x_btd, view, use_reentrant=False)
-        else:
-            x_btd = block(x_btd, view)
+        x_btd = model.through(block, x_btd, view)
     return x_btd
 
 

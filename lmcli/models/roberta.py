@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from typing import Any, cast
 
-import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from lmcli.errors import ArtifactError
-from lmcli.models import bert_files, post_norm
+from lmcli.models import bert_files
 from lmcli.models.config import ModelConfig
-from lmcli.models.device import working
-from lmcli.models.dropping import dropout
-from lmcli.models.encoder import Encoder
 from lmcli.models.encoder_shape import EncoderShape
-from lmcli.models.heads import Head
-from lmcli.models.layers import Linear
-from lmcli.models.model import Names, Sight
-from lmcli.models.norms import LayerNorm
+from lmcli.models.model import Names
+from lmcli.models.post_norm_encoder import MaskFiller
 from lmcli.models.shape import Shape
 
 HEADS = {
@@ -54,60 +48,21 @@ class RobertaShape(EncoderShape):
         return self.depth * self.block_parameters + tables + tokens
 
 
-class Roberta(Encoder):
-    """BERT without segments and pairs (Liu et al., 2019). Token 1, its padding, counts as no position of a text.
+class Roberta(MaskFiller):
+    """BERT without segments and pairs (Liu et al., 2019). Token 1, its padding, counts as no position of a text."""
 
-    `dropout` acts on the embedding and on what each half of a block adds, in training mode only.
-    """
-
-    ties = True
     shape_type = RobertaShape
 
-    def __init__(self, shape: Shape, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.shape = shape
-        self.dropout = dropout
-        own = cast(RobertaShape, shape)
-        self.embedding = nn.Parameter(torch.empty(shape.vocab_size, shape.width))
-        self.positions = nn.Parameter(torch.empty(own.position_rows, shape.width))
-        self.types = nn.Parameter(torch.empty(own.types, shape.width))
-        self.embedding_norm = LayerNorm(shape.width, shape.norm_eps)
-        self.blocks = nn.ModuleList(post_norm.Block(shape, dropout) for _ in range(shape.depth))
-        self.transform = Linear(shape.width, shape.width, bias=True)
-        self.transform_norm = LayerNorm(shape.width, shape.norm_eps)
-        self.bias = nn.Parameter(torch.empty(shape.vocab_size))
-
-    def hidden(
-        self,
-        tokens_bt: Tensor,
-        real_bt: Tensor | None = None,
-        types_bt: Tensor | None = None,
-        sight: Sight = "both",
-    ) -> Tensor:
+    def _segments(self, types_bt: Tensor | None) -> Tensor:
         if types_bt is not None:
             raise ValueError("RoBERTa tells no segments apart")
-        x_btd = F.embedding(tokens_bt, self.embedding) + self.types[0] + self._positions(tokens_bt)
-        x_btd = self.embedding_norm(working(x_btd))
-        if self.training:
-            x_btd = dropout(x_btd, self.dropout)
-        return post_norm.through_blocks(self, x_btd, real_bt, sight)
+        return self.types[0]
 
     def _positions(self, tokens_bt: Tensor) -> Tensor:
         """Vectors (b, t, d) of the first, second ... token that isn't padding, as `transformers` counts them."""
         padding = cast(RobertaShape, self.shape).padding
         counted_bt = (tokens_bt != padding).long()
         return F.embedding(counted_bt.cumsum(1) * counted_bt + padding, self.positions)
-
-    @property
-    def output(self) -> Head:
-        return Head(self.embedding, self.bias)
-
-    def before_output(self, hidden: Tensor) -> Tensor:
-        return self.transform_norm(F.gelu(self.transform(hidden)))  # type: ignore[no-any-return]
-
-    def initialise(self, seed: int) -> Self:
-        post_norm.initialise(self, seed)
-        return self
 
     @classmethod
     def shape_of(cls, config: ModelConfig, vocab_size: int) -> Shape:
@@ -148,7 +103,4 @@ class Roberta(Encoder):
 
     def hf_ignored(self, name: str) -> bool:
         """The pooler too: RoBERTa's was never trained."""
-        return bert_files.follows_from_config(name) or name.startswith(("pooler.", "roberta.pooler."))
-
-    def hf_renamed(self, name: str) -> str:
-        return bert_files.renamed(name)
+        return super().hf_ignored(name) or name.startswith(("pooler.", "roberta.pooler."))

@@ -7,13 +7,12 @@ from typing import ClassVar, Self
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from lmcli.models import rotary_files
 from lmcli.models.attention import Cache, added, attend, padding_bias, sight_bias
 from lmcli.models.decoder import Decoder
 from lmcli.models.device import working
-from lmcli.models.dropping import dropout
+from lmcli.models.dropping import Dropout
 from lmcli.models.initial import start_as_identity
 from lmcli.models.layers import Linear, SwiGLU
 from lmcli.models.model import Sight
@@ -59,18 +58,15 @@ class GatedBlock(nn.Module):
 
     def __init__(self, shape: Shape, dropout: float, attention: RotaryAttention) -> None:
         super().__init__()
-        self.dropout = dropout
+        self.drop = Dropout(dropout)
         self.attention_norm = RMSNorm(shape.width, shape.norm_eps)
         self.attention = attention
         self.ffn_norm = RMSNorm(shape.width, shape.norm_eps)
         self.ffn = SwiGLU(shape.width, shape.ffn)
 
     def forward(self, x_btd: Tensor, turn: Turn, view: View, cache: Cache | None, layer: int) -> Tensor:
-        x_btd = x_btd + self._drop(self.attention(self.attention_norm(x_btd), turn, view, cache, layer))
-        return x_btd + self._drop(self.ffn(self.ffn_norm(x_btd)))
-
-    def _drop(self, x_btd: Tensor) -> Tensor:
-        return dropout(x_btd, self.dropout) if self.training else x_btd
+        x_btd = x_btd + self.drop(self.attention(self.attention_norm(x_btd), turn, view, cache, layer))
+        return x_btd + self.drop(self.ffn(self.ffn_norm(x_btd)))
 
 
 class RotaryDecoder(Decoder):
@@ -83,7 +79,7 @@ class RotaryDecoder(Decoder):
     def __init__(self, shape: Shape, dropout: float, norm: nn.Module) -> None:
         super().__init__()
         self.shape = shape
-        self.dropout = dropout
+        self.drop = Dropout(dropout)
         self.embedding = nn.Parameter(torch.empty(shape.vocab_size, shape.width))
         self.rotary = self.rotary_of(shape)
         self.blocks = nn.ModuleList(self.block_of(shape, dropout) for _ in range(shape.depth))
@@ -108,13 +104,9 @@ class RotaryDecoder(Decoder):
         view = causal, added(bias, padding_bias(padding_b, start + positions))
         x_btd = working(F.embedding(tokens_bt, self.embedding))
         x_btd = self.norm(x_btd) if self.norms_embedding else x_btd
-        if self.training:
-            x_btd = dropout(x_btd, self.dropout)
+        x_btd = self.drop(x_btd)
         for layer, block in enumerate(self.blocks):
-            if self.recompute and self.training and cache is None:
-                x_btd = checkpoint(block, x_btd, turn, view, None, layer, use_reentrant=False)
-            else:
-                x_btd = block(x_btd, turn, view, cache, layer)
+            x_btd = self.through(block, x_btd, turn, view, cache, layer)
         if cache is not None:
             cache.advance(positions)
         return self.norm(x_btd)  # type: ignore[no-any-return]

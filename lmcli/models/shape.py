@@ -54,6 +54,16 @@ class Shape:
         return self.depth
 
     @property
+    def networks(self) -> tuple[Shape, ...]:
+        """What a training step goes through, one after the other: this model alone, in most families."""
+        return (self,)
+
+    @property
+    def biased_heads(self) -> int:
+        """Heads of a block whose scores get a bias that is trained, for which a step keeps all of them."""
+        return 0
+
+    @property
     def matmul_parameters(self) -> int:
         """Weights that each token is multiplied with, the output layer included and the embedding look-up not."""
         return self.hidden_matmul_parameters + self.vocab_size * self.width

@@ -8,13 +8,12 @@ from typing import Any, Self, cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from lmcli.models.attention import Cache, added, causal_bias, real_bias
 from lmcli.models.config import ModelConfig
 from lmcli.models.cross_attention import CrossAttention, SelfAttention
 from lmcli.models.device import working
-from lmcli.models.dropping import dropout
+from lmcli.models.dropping import Dropout
 from lmcli.models.encoder_decoder import EncoderDecoder, Memory
 from lmcli.models.layers import GatedGELU, ReLU
 from lmcli.models.model import Names
@@ -28,18 +27,15 @@ from lmcli.models.t5_shape import T5Shape
 class EncoderBlock(nn.Module):
     def __init__(self, shape: T5Shape, dropout: float) -> None:
         super().__init__()
-        self.dropout = dropout
+        self.drop = Dropout(dropout)
         self.attention_norm = RMSNorm(shape.width, shape.norm_eps)
         self.attention = SelfAttention(shape, scale=1.0)
         self.ffn_norm = RMSNorm(shape.width, shape.norm_eps)
         self.ffn = GatedGELU(shape.width, shape.ffn) if shape.gated else ReLU(shape.width, shape.ffn)
 
     def forward(self, x_btd: Tensor, bias: Tensor) -> Tensor:
-        x_btd = x_btd + self._drop(self.attention(self.attention_norm(x_btd), False, bias, None, 0))
-        return x_btd + self._drop(self.ffn(self.ffn_norm(x_btd)))
-
-    def _drop(self, x_btd: Tensor) -> Tensor:
-        return dropout(x_btd, self.dropout) if self.training else x_btd
+        x_btd = x_btd + self.drop(self.attention(self.attention_norm(x_btd), False, bias, None, 0))
+        return x_btd + self.drop(self.ffn(self.ffn_norm(x_btd)))
 
 
 class DecoderBlock(EncoderBlock):
@@ -53,9 +49,9 @@ class DecoderBlock(EncoderBlock):
     def forward(  # type: ignore[override]
         self, x_btd: Tensor, bias: Tensor, memory: Memory, cache: Cache | None, layer: int
     ) -> Tensor:
-        x_btd = x_btd + self._drop(self.attention(self.attention_norm(x_btd), False, bias, cache, layer))
-        x_btd = x_btd + self._drop(self.cross(self.cross_norm(x_btd), memory, cache, layer))
-        return x_btd + self._drop(self.ffn(self.ffn_norm(x_btd)))
+        x_btd = x_btd + self.drop(self.attention(self.attention_norm(x_btd), False, bias, cache, layer))
+        x_btd = x_btd + self.drop(self.cross(self.cross_norm(x_btd), memory, cache, layer))
+        return x_btd + self.drop(self.ffn(self.ffn_norm(x_btd)))
 
 
 class T5(EncoderDecoder):
@@ -73,7 +69,7 @@ class T5(EncoderDecoder):
         super().__init__()
         own = cast(T5Shape, shape)
         self.shape = shape
-        self.dropout = dropout
+        self.drop = Dropout(dropout)
         self.embedding = nn.Parameter(torch.empty(shape.vocab_size, shape.width))
         self.encoder_positions = RelativeBias(shape.heads, own.buckets, own.farthest, both=True)
         self.encoder = nn.ModuleList(EncoderBlock(own, dropout) for _ in range(shape.depth))
@@ -92,8 +88,8 @@ class T5(EncoderDecoder):
         bias = _sum(self.encoder_positions(length, length), real_bias(real_bs))
         x_bsd = self._embed(source_bs)
         for block in self.encoder:
-            x_bsd = self._through(block, x_bsd, bias)
-        return Memory(self._drop(self.encoder_norm(x_bsd)), real_bs)
+            x_bsd = self.through(block, x_bsd, bias)
+        return Memory(self.drop(self.encoder_norm(x_bsd)), real_bs)
 
     def hidden(self, tokens_bt: Tensor, memory: Memory, cache: Cache | None = None) -> Tensor:
         start, positions = cache.length if cache else 0, tokens_bt.shape[1]
@@ -101,24 +97,16 @@ class T5(EncoderDecoder):
         bias = _sum(self.decoder_positions(positions, keys), causal_bias(positions, keys, tokens_bt.device))
         x_btd = self._embed(tokens_bt)
         for layer, block in enumerate(self.decoder):
-            x_btd = self._through(block, x_btd, bias, memory, cache, layer)
+            x_btd = self.through(block, x_btd, bias, memory, cache, layer)
         if cache is not None:
             cache.advance(positions)
-        return self._drop(self.decoder_norm(x_btd))
+        return self.drop(self.decoder_norm(x_btd))
 
     def before_output(self, hidden: Tensor) -> Tensor:
         return hidden * self.shape.width**-0.5 if self.head is None else hidden
 
     def _embed(self, tokens_bt: Tensor) -> Tensor:
-        return self._drop(working(F.embedding(tokens_bt, self.embedding)))
-
-    def _drop(self, x_btd: Tensor) -> Tensor:
-        return dropout(x_btd, self.dropout) if self.training else x_btd
-
-    def _through(self, block: nn.Module, *given: Any) -> Tensor:
-        if self.recompute and self.training:
-            return checkpoint(block, *given, use_reentrant=False)  # type: ignore[no-any-return]
-        return block(*given)  # type: ignore[no-any-return]
+        return self.drop(working(F.embedding(tokens_bt, self.embedding)))
 
     @torch.no_grad()
     def initialise(self, seed: int) -> Self:

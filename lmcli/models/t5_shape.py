@@ -20,6 +20,10 @@ class T5Shape(EncoderDecoderShape):
         return self.attention_parameters + (3 if self.gated else 2) * self.width * self.ffn
 
     @property
+    def biased_heads(self) -> int:
+        return self.heads
+
+    @property
     def parameters(self) -> int:
         norms = (2 * self.depth + 3 * self.decoder_depth + 2) * self.width
         embedding = 0 if self.tie_embeddings else self.vocab_size * self.width

@@ -37,6 +37,9 @@ def objective_for(family: type[Model], name: str, settings: Sequence[Any], setup
         needs = " or ".join(result.needs)
         message = f"the objective {' with '.join(names)} needs a model that is a {needs}"
         raise ConfigError(f"{message}, and {name} is a {family.kind}", "set model.family or train.objective")
+    if result.looks_right and family.one_way:
+        message = f"the objective {' with '.join(names)} has positions see what stands to their right"
+        raise ConfigError(f"{message}, and {name} reads from left to right only", "take a family with attention")
     _check_heads(family, name, " with ".join(names), result)
     return result
 

@@ -34,6 +34,7 @@ class Conditional(OverWindows, NextToken):
         self.term = term
         super().__init__(end_id, label_smoothing)
         self._noise, self._kind, self._start_id = noise, kind, start_id
+        self.looks_right = kind != "encoder-decoder"  # whose encoder does so by itself
 
     def batch(self, windows: WindowBatch) -> Batch:
         pairs = [self._pair(windows, row) for row in range(len(windows))]

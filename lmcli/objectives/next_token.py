@@ -27,6 +27,7 @@ class NextToken:
 
     needs: tuple[Kind, ...] = ("decoder", "encoder")
     heads = frozenset({"tokens"})
+    looks_right = False
     term = "causal"
 
     def __init__(self, end_id: int, label_smoothing: float = 0.0) -> None:

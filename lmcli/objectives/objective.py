@@ -38,6 +38,8 @@ class WindowObjective(Objective, Protocol):
 
     covers_text: bool
     """Whether the targets of its validation are the whole text, so that bits per byte mean something."""
+    looks_right: bool
+    """Whether it has positions see what stands to their right, which a model that reads one way can't do."""
 
     def batches(self, windows: WindowBatch, micro_rows: int) -> list[Batch]:
         """The windows of one step, `micro_rows` at once: a pure function of them, however they are cut."""
@@ -53,6 +55,7 @@ class OverWindows:
 
     covers_text = False
     heads = frozenset({"tokens"})
+    looks_right = True
 
     def batch(self, windows: WindowBatch) -> Batch:
         raise NotImplementedError

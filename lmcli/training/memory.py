@@ -25,7 +25,7 @@ class Factors:
     ffn: float
     """For each token, block and channel of the feed-forward layer."""
     score: float
-    """For each token, block, head and position that it looks at."""
+    """For each token, block, head with a trained bias and position that it looks at."""
     logit: float
     """For each logit that the loss holds at once."""
     head: float
@@ -33,8 +33,8 @@ class Factors:
 
 
 FACTORS = {
-    "float32": Factors(working=0, gradient=4, width=86.6, ffn=15.6, score=0, logit=22.8, head=9.7),
-    "bfloat16": Factors(working=2, gradient=4, width=45.3, ffn=10.2, score=0, logit=18.6, head=12.5),
+    "float32": Factors(working=0, gradient=4, width=86.6, ffn=15.6, score=6, logit=22.8, head=9.7),
+    "bfloat16": Factors(working=2, gradient=4, width=45.3, ffn=10.2, score=3, logit=18.6, head=12.5),
 }
 BASE = 114e6
 """Bytes that any step takes: code that is loaded with the first one, and what the allocator keeps."""
@@ -122,7 +122,7 @@ def estimated(
         kept=4 * numbers if keeps_best else 0,
         copied=4 * numbers + state + (4 * numbers if keeps_best else 0) if copies else 0,
         gradients=round(factors.gradient * numbers),
-        activations=round(tokens * _activation_bytes(shape, factors, dtype, recompute)),
+        activations=round(tokens * sum(_activation_bytes(part, factors, dtype, recompute) for part in shape.networks)),
         head=_head_bytes(shape, tokens, factors),
         update=round(rule.update * shape.blocks * 2 * shape.width * shape.ffn),
         accumulates=accumulates,
@@ -139,7 +139,7 @@ def _activation_bytes(shape: Shape, factors: Factors, dtype: str, recompute: boo
 
 def _block_bytes(shape: Shape, factors: Factors) -> float:
     """Activations of one block for one token."""
-    return factors.width * shape.width + factors.ffn * shape.ffn + factors.score * shape.heads * shape.context
+    return factors.width * shape.width + factors.ffn * shape.ffn + factors.score * shape.biased_heads * shape.context
 
 
 def _head_bytes(shape: Shape, tokens: int, factors: Factors) -> int:

@@ -56,7 +56,7 @@ class TestLstm(NoTransformers, DecoderChecks):  # type: ignore[misc]
 
     def test_sight(self, ours: LstmModel) -> None:  # type: ignore[override]
         for sight in ("both", torch.tensor([0, 6, 20])):
-            with pytest.raises(ConfigError, match="left to right"):
+            with pytest.raises(ValueError, match="left to right"):
                 ours.hidden(self.tokens, sight=sight)
 
     def test_it_is_torchs(self, kind: str, ours: LstmModel) -> None:

@@ -41,5 +41,9 @@ def corpus(path: Path, *, sentences: bool = True, held_out: int = 4, **tokenizer
     return path / "tokens"
 
 
+def vocab_size(tokens: Path) -> int:
+    return TokenStream.open(tokens, "train").vocab_size
+
+
 def setup(tokens: Path) -> Setup:
     return Setup(TokenStream.open(tokens, "train").end_id, directory=tokens.parent / "tokenizer")
