@@ -6,7 +6,7 @@ Shape suffixes as in attention.py, and e for the width of the token vectors.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import torch
 import torch.nn.functional as F
@@ -73,6 +73,11 @@ class Electra(_Body):
         self.replaced_head = nn.Parameter(torch.empty(1, shape.width))
         self.replaced_bias = nn.Parameter(torch.empty(1))
         self.generator = Generator(cast(ElectraShape, shape).generator, dropout, tables=self)
+
+    def initialise(self, seed: int) -> Self:
+        super().initialise(seed)
+        self.generator.look_around()
+        return self
 
     def replaced_logits(self, hidden: Tensor) -> Tensor:
         """(...,) from (..., d), float32: above 0 where the token is more likely replaced than not."""

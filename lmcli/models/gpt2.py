@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lmcli.models import gpt2_files
+from lmcli.models import gpt2_files, neighbours
 from lmcli.models.attention import Cache, added, attend, padding_bias, sight_bias
 from lmcli.models.config import ModelConfig
 from lmcli.models.decoder import Decoder
@@ -134,6 +134,10 @@ class GPT2(Decoder):
 
     def initialise(self, seed: int) -> Self:
         start_as_identity(self, seed)
+        if isinstance(self.positions, nn.Parameter):
+            neighbours.place(self.positions, (self.embedding,))
+            attentions = (cast(Block, block).attention for block in self.blocks)
+            neighbours.look(attentions, self.positions, neighbours.TO_THE_LEFT)
         return self
 
     @classmethod

@@ -79,7 +79,7 @@ def initialise(model: nn.Module, seed: int) -> None:
     """
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in model.named_parameters():
-        if name.endswith("bias"):
+        if name.endswith(("bias", "attention.out.weight", "ffn.down.weight")):
             parameter.zero_()
         elif name.endswith("norm.weight"):
             parameter.fill_(1.0)

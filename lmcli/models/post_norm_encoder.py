@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lmcli.models import bert_files, post_norm
+from lmcli.models import bert_files, neighbours, post_norm
 from lmcli.models.device import working
 from lmcli.models.dropping import Dropout
 from lmcli.models.encoder import Encoder
@@ -70,7 +70,17 @@ class PostNormEncoder(Encoder):
 
     def initialise(self, seed: int) -> Self:
         post_norm.initialise(self, seed)
+        neighbours.place(self.positions, (self.embedding, self.types))
+        self.look_around()
         return self
+
+    @torch.no_grad()
+    def look_around(self) -> None:
+        """Let the heads begin with what lies beside a position."""
+        if isinstance(self.project, Linear):
+            neighbours.pass_on(self.project.weight, self.positions.shape[1])
+        attentions = (cast(post_norm.Block, block).attention for block in self.blocks)
+        neighbours.look(attentions, self.positions, neighbours.BOTH_SIDES)
 
     def hf_ignored(self, name: str) -> bool:
         return bert_files.follows_from_config(name)

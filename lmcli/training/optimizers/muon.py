@@ -21,6 +21,7 @@ class Muon:
     momentum: Annotated[float, "memory of the gradient of hidden matrices", Ge(0), Lt(1)] = 0.9
     weight_decay: Annotated[float, "decay of hidden matrices, per unit of learning rate", Ge(0)] = 0.1
     embedding_lr: Annotated[float, "peak learning rate of the embedding", Gt(0)] = 0.04
+    position_lr: Annotated[float, "peak learning rate of vectors for positions and segments", Gt(0)] = 0.001
     head_lr: Annotated[float, "peak learning rate of an output layer of its own", Gt(0)] = 0.005
     gain_lr: Annotated[float, "peak learning rate of gains and biases", Gt(0)] = 5e-3
     beta1: Annotated[float, "Adam's memory of the gradient", Ge(0), Lt(1)] = 0.8
@@ -36,10 +37,11 @@ class Muon:
         named = named_parameters(model)
         hidden = {name: p for name, p in named.items() if is_matrix(name, p)}
         heads = {name: p for name, p in named.items() if name.endswith("head")}
-        tables = {name: p for name, p in named.items() if p.ndim >= 2 and name not in {**hidden, **heads}}
+        places = {name: p for name, p in named.items() if name.endswith(("positions", "types"))}
+        tables = {name: p for name, p in named.items() if p.ndim >= 2 and name not in {**hidden, **heads, **places}}
         gains = {name: p for name, p in named.items() if p.ndim < 2}
         shared = {"betas": (self.beta1, self.beta2), "eps": self.eps, "weight_decay": 0.0}
-        rates = ((tables, self.embedding_lr), (heads, self.head_lr), (gains, self.gain_lr))
+        rates = ((tables, self.embedding_lr), (places, self.position_lr), (heads, self.head_lr), (gains, self.gain_lr))
         adam = Adam([{"named": group, "lr": lr, **shared} for group, lr in rates])
         return MuonWithAdam(OrthogonalMomentum(hidden, self.lr, self.momentum, self.weight_decay), adam)
 
