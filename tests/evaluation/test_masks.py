@@ -52,7 +52,8 @@ def test_loss_and_accuracy_are_those_of_the_masked_tokens(tokens: Path, side: To
     assert {score.name for score in found.scores} == {"masked_loss", "masked_accuracy"}
     assert found.scores[0].n == windows
     assert found.figures["masked_loss"] == pytest.approx(4.8, abs=0.4)
-    assert found == measure_masks(own, side, decode(EvalConfig, {"dtype": "float32", "batch": 5}), Silent())
+    others = measure_masks(own, side, decode(EvalConfig, {"dtype": "float32", "batch": 5}), Silent())
+    assert found.figures == pytest.approx(others.figures, rel=1e-6)
     other = measure_masks(own, side, decode(EvalConfig, {"dtype": "float32", "seed": 1}), Silent())
     assert other.figures != found.figures
 
