@@ -14,23 +14,22 @@ from lmcli.training import shard_files
 from lmcli.training.checkpoints import (
     MODEL,
     OPTIMIZER,
-    Checkpoint,
     Checkpoints,
     each_tensor,
     forget,
     reads_otherwise,
     shards_of,
 )
+from lmcli.training.heard import HeardCheckpoints
 from lmcli.training.optimizers.optimizer import Described, Optimizer, places
 from lmcli.training.parts import fill_part
-from lmcli.training.shared_run import heard_stable, heard_state
 from lmcli.training.state import State
 from lmcli.training.world import World
 
 Tensors = Mapping[str, Tensor]
 
 
-class ShardedCheckpoints:
+class ShardedCheckpoints(HeardCheckpoints):
     """The checkpoints of the run in `directory`; every method is called by all processes alike.
 
     What `Checkpoints` writes into a file is a folder of that name here, so that a run may go on with any number of
@@ -38,19 +37,8 @@ class ShardedCheckpoints:
     """
 
     def __init__(self, world: World, directory: Path, own: Checkpoints | None) -> None:
-        self._world, self._own = world, own
+        super().__init__(world, own)
         self._home = directory / "checkpoints"
-
-    @property
-    def last(self) -> Checkpoint | None:
-        return self._own.last if self._own else None
-
-    @property
-    def stable(self) -> Checkpoint | None:
-        return heard_stable(self._world, self._own)
-
-    def state(self) -> State | None:
-        return heard_state(self._world, self._own)
 
     def restore(self, model: nn.Module, optimizer: Optimizer) -> None:
         """Each process reads its own part, after rank 0 has compared all files with their digests."""

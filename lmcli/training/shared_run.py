@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from lmcli.progress import Progress
-from lmcli.training.checkpoints import Checkpoint, Checkpoints
+from lmcli.training.checkpoints import Checkpoint
+from lmcli.training.heard import HeardCheckpoints
 from lmcli.training.optimizers.optimizer import Described, Optimizer, places
 from lmcli.training.plan import Extension, Plan, Replan, Timeline
 from lmcli.training.run import RunDirectory
@@ -172,22 +173,8 @@ def _checkpoints(world: World, path: Path, own: RunDirectory | None) -> Saved:
     return ShardedCheckpoints(world, path, own.checkpoints if own else None)
 
 
-class _Copies:
+class _Copies(HeardCheckpoints):
     """Every process holds all of the model: rank 0 writes it, and hands it round when the run goes on."""
-
-    def __init__(self, world: World, own: Checkpoints | None) -> None:
-        self._world, self._own = world, own
-
-    @property
-    def last(self) -> Checkpoint | None:
-        return self._own.last if self._own else None
-
-    @property
-    def stable(self) -> Checkpoint | None:
-        return heard_stable(self._world, self._own)
-
-    def state(self) -> State | None:
-        return heard_state(self._world, self._own)
 
     def restore(self, model: nn.Module, optimizer: Optimizer) -> None:
         if self._own:
@@ -215,20 +202,6 @@ class _Copies:
     def load_best(self) -> dict[str, Tensor]:
         assert self._own is not None, "rank 0 alone finishes a run"
         return self._own.load_best()
-
-
-def heard_state(world: World, own: Checkpoints | None) -> State | None:
-    """Rank 0's account of where the last checkpoint stands."""
-    state = own.state() if own else None
-    values = world.first(state.to_json() if state else None)
-    return State.from_json(values) if values else None
-
-
-def heard_stable(world: World, own: Checkpoints | None) -> Checkpoint | None:
-    """Rank 0's checkpoint from before the cooldown."""
-    stable = own.stable if own else None
-    values = world.first(stable.to_json() if stable else None)
-    return Checkpoint(**values) if values else None
 
 
 class _NoLog:
