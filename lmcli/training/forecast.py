@@ -8,18 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lmcli.config import name_of
 from lmcli.models.config import ModelConfig
 from lmcli.models.device import Compute
 from lmcli.models.families import family_of
-from lmcli.objectives import OBJECTIVES
 from lmcli.progress import Silent
 from lmcli.training.config import TrainConfig
 from lmcli.training.expectation import Band, Text, expected
 from lmcli.training.layout import Layout
 from lmcli.training.memory import Memory
 from lmcli.training.plan import Plan
-from lmcli.training.planner import Corpus, Measure, plan_pretraining
+from lmcli.training.planner import Corpus, Measure, is_causal, plan_pretraining
 from lmcli.training.reasons import Reason, reasons
 from lmcli.training.shortage import Demand, demand
 from lmcli.training.speed import Speed
@@ -86,14 +84,8 @@ def forecast(
         flops_per_second=each / speed.train,
         tokens_per_second=1 / speed.train,
         seconds=round(elapsed() + _seconds(plan, speed, corpus), 1),
-        expected=expected(shape.matmul_parameters, tokens, text) if _is_causal(plan, config) else None,
+        expected=expected(shape.matmul_parameters, tokens, text) if is_causal(plan.model, config) else None,
     )
-
-
-def _is_causal(plan: Plan, config: TrainConfig) -> bool:
-    """Whether the loss is that of each token of running text, to which the law was fitted."""
-    chosen = [name_of(OBJECTIVES, item) for item in getattr(config, "objective", ())]
-    return (chosen or [family_of(plan.model).objective]) == ["causal"]
 
 
 def _seconds(plan: Plan, speed: Speed, corpus: Corpus) -> float:

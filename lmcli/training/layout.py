@@ -62,7 +62,7 @@ def context_for(train_tokens: int, tokens_seen: float, asked: int | Literal["aut
 
 def dropout_for(epochs: float) -> float:
     """None while the text is new; the more often it comes again, the more."""
-    return 0.0 if epochs < 3 else 0.1 if epochs < 8 else 0.2
+    return 0.0 if epochs < 3 else 0.1 if epochs < 5 else 0.2
 
 
 def layout_for(tokens_seen: float, train_tokens: int, context: int, train: TrainConfig, device: str) -> Layout:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lmcli.config import name_of
 from lmcli.errors import InputError
 from lmcli.models.config import ModelConfig
 from lmcli.models.device import Compute
+from lmcli.models.families import family_of
+from lmcli.objectives import OBJECTIVES
 from lmcli.progress import Progress
 from lmcli.training import ladder, pacing
 from lmcli.training.config import TrainConfig
@@ -17,8 +20,11 @@ from lmcli.training.length import Length, parse_length
 from lmcli.training.plan import Batching, Budget, Pace, Plan
 from lmcli.training.speed import Speed
 
-MOST_EPOCHS = 12
-"""A time budget trains at most this many passes: what a small corpus teaches is learned by then."""
+MOST_EPOCHS = 6
+"""A time budget reads running text at most so often. On 380,000 tokens of captions (4 x 192, dropout 0.2) 12 passes
+ended at 1.188 bits per byte, having been at 1.160 half-way, and 6 at 1.143."""
+MOST_CORRUPTED_EPOCHS = 12
+"""The same where each pass asks for other tokens, a few of them."""
 PROBE_SHARE = 0.02
 """Of the budget, for each of at most two measurements."""
 FIRST_GUESS = 30_000.0
@@ -60,11 +66,21 @@ def plan_pretraining(
     length = parse_length(train.length)
     plan = planner.timed(length.amount, elapsed, measure) if length.unit == "seconds" else planner.counted(length)
     progress.say(describe(plan))
-    if length.unit == "seconds" and plan.epochs >= 0.95 * MOST_EPOCHS:
-        progress.say(
-            f"the corpus is small: {MOST_EPOCHS} passes over it are enough, so this ends before {train.length}"
-        )
+    most = most_epochs(model, train)
+    if length.unit == "seconds" and plan.epochs >= 0.95 * most:
+        progress.say(f"the corpus is small: {most} passes over it are enough, so this ends before {train.length}")
     return plan
+
+
+def most_epochs(model: ModelConfig, train: TrainConfig) -> int:
+    """The passes over a corpus that a time budget makes at most."""
+    return MOST_EPOCHS if is_causal(model, train) else MOST_CORRUPTED_EPOCHS
+
+
+def is_causal(model: ModelConfig, train: TrainConfig) -> bool:
+    """Whether the loss is that of each token of running text, and nothing else is trained for."""
+    chosen = [name_of(OBJECTIVES, item) for item in getattr(train, "objective", ())]
+    return (chosen or [family_of(model).objective]) == ["causal"]
 
 
 def describe(plan: Plan) -> str:
@@ -79,6 +95,7 @@ def describe(plan: Plan) -> str:
 class _Planner:
     def __init__(self, corpus: Corpus, model: ModelConfig, train: TrainConfig, compute: Compute) -> None:
         self._corpus, self._model, self._train, self._compute = corpus, model, train, compute
+        self._most_tokens = most_epochs(model, train) * corpus.train_tokens
         self._tie = ladder.tied(corpus.train_tokens, corpus.vocab_size)
         self._set_context(0)
 
@@ -115,7 +132,7 @@ class _Planner:
         if rung != first or self._context != guessed:
             speed = measure(self._dials(rung, 0.0), self._layout(tokens), PROBE_SHARE * seconds)
         layout = self._layout(self._seen((seconds - elapsed()) / speed.train))
-        most = max(1, round(MOST_EPOCHS * self._corpus.train_tokens / layout.tokens))
+        most = max(1, round(self._most_tokens / layout.tokens))
         validation_tokens = self._corpus.validation_tokens
         budget = pacing.budget_of(seconds, speed, validation_tokens, self._shapes[rung].parameters, most)
         pace = pacing.timed_pace(budget, elapsed(), speed, layout.tokens, validation_tokens, self._train)
@@ -130,7 +147,7 @@ class _Planner:
         return self._rung({rung: self._seen(efforts / ladder.effort(shape, self._context)) for rung, shape in shapes})
 
     def _seen(self, tokens: float) -> float:
-        return min(tokens, MOST_EPOCHS * self._corpus.train_tokens)
+        return min(tokens, self._most_tokens)
 
     def _layout(self, tokens_seen: float) -> Layout:
         train_tokens, compute = self._corpus.train_tokens, self._compute

@@ -11,7 +11,7 @@ from lmcli.training import ladder, layout
 from lmcli.training.config import TrainConfig
 from lmcli.training.length import parse_length
 from lmcli.training.plan import Plan
-from lmcli.training.planner import MOST_EPOCHS, Corpus
+from lmcli.training.planner import Corpus
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def _steps(plan: Plan, train: TrainConfig) -> Reason:
     if length.unit == "epochs":
         return Reason("steps", chosen, f"{length.amount:g} passes over the corpus")
     if plan.budget and plan.pace.steps >= plan.budget.most_steps:
-        return Reason("steps", chosen, f"{MOST_EPOCHS} passes are enough, so this ends before {train.length}")
+        return Reason("steps", chosen, f"{plan.epochs:.0f} passes are enough, so this ends before {train.length}")
     closing = plan.budget.closing_seconds if plan.budget else 0.0
     kept = f"with the validations between them and {closing:.1f} s kept for what comes after the last one"
     return Reason("steps", chosen, f"as many as fit {train.length} at the measured speed, {kept}")
