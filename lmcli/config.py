@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -196,12 +197,16 @@ def check(hint: Any, value: Any, path: str) -> Any:
     return _validate(hint, encoded, path, value, "strict")
 
 
+_NAME_IN_BRACKETS = re.compile(r"\[[A-Za-z]\w*\]")
+"""As special tokens are called: [CLS],[SEP] is a list of two names."""
+
+
 def parse(hint: Any, text: str, path: str) -> Any:
     """`text` from the environment or `--set` as the type `hint`; lists are separated by commas, or JSON in brackets."""
     if get_origin(_plain(hint)) in (tuple, list):
-        if text.lstrip().startswith("["):
-            return _validate(hint, text, path, text, "lax")
         items = [item.strip() for item in text.split(",") if item.strip()]
+        if text.lstrip().startswith("[") and not all(map(_NAME_IN_BRACKETS.fullmatch, items)):
+            return _validate(hint, text, path, text, "lax")
         return _validate(hint, json.dumps(items), path, text, "lax")
     return _validate(hint, text, path, text, "text")
 

@@ -104,6 +104,9 @@ def test_a_wrong_word_is_answered_with_the_nearest_one(values: dict[str, Any], h
         ("note", "12", "12"),
         ("inputs", "a, b/c ,", ("a", "b/c")),
         ("inputs", "", ()),
+        ("inputs", "[CLS], [SEP]", ("[CLS]", "[SEP]")),
+        ("inputs", '["a,b", "[c]"]', ("a,b", "[c]")),
+        ("inputs", "[]", ()),
         ("sizes", "1,2", (1, 2)),
     ],
 )

@@ -53,7 +53,7 @@ def test_a_mixture_in_two_processes_is_that_of_one(lmcli: Lmcli, trained: Path) 
 
 
 ENCODED = (
-    *("--set", "tokenizer.kind=wordpiece", "--set", 'tokenizer.special_tokens=["[CLS]", "[SEP]", "[MASK]"]'),
+    *("--set", "tokenizer.kind=wordpiece", "--set", "tokenizer.special_tokens=[CLS],[SEP],[MASK]"),
     *("--set", "tokenizer.sentinels=20", "--set", "tokens.sentences=true", "--workers", "1"),
 )
 WAYS = {
