@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
+import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -76,7 +77,7 @@ class Model(nn.Module):
 
     def through(self, block: nn.Module, *given: Any) -> Any:
         """What a block makes of what it is given, which alone is kept where `recompute` asks for it."""
-        if self.recompute and self.training:
+        if self.recompute and self.training and torch.is_grad_enabled():
             return checkpoint(block, *given, use_reentrant=False)
         return block(*given)
 

@@ -25,6 +25,7 @@ from lmcli.models.layers import Linear
 BOTH_SIDES = (1, -1, 2, -2)
 """Positions to the left, one for each head in turn, from the first block on."""
 TO_THE_LEFT = (1, 2, 3, 4)
+"""The same for models that see nothing else."""
 POSITIONS_STD = 0.6
 PEAK = 40.0
 """Score of the neighbour that a head looks at. The next ones have 5 % less."""

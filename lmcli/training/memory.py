@@ -25,7 +25,8 @@ class Factors:
     ffn: float
     """For each token, block and channel of the feed-forward layer."""
     score: float
-    """For each token, block, head with a trained bias and position that it looks at."""
+    """For each token, block, head with a trained bias and position that it looks at: kept weights and what their
+    gradient takes, by arithmetic; this one is not fitted."""
     logit: float
     """For each logit that the loss holds at once."""
     head: float

@@ -54,6 +54,8 @@ def test_loss_and_accuracy_are_those_of_the_masked_tokens(tokens: Path, side: To
     assert found.figures["masked_loss"] == pytest.approx(4.8, abs=0.4)
     others = measure_masks(own, side, decode(EvalConfig, {"dtype": "float32", "batch": 5}), Silent())
     assert found.figures == pytest.approx(others.figures, rel=1e-6)
+    assert found.counts == others.counts
+    assert found.figures["masked_accuracy"] == others.figures["masked_accuracy"]
     other = measure_masks(own, side, decode(EvalConfig, {"dtype": "float32", "seed": 1}), Silent())
     assert other.figures != found.figures
 
