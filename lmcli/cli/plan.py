@@ -10,10 +10,10 @@ from lmcli.cli.arguments import Budget, Epochs, Steps
 from lmcli.cli.options import command
 from lmcli.cli.session import Session, Shown
 from lmcli.models.config import ModelConfig
-from lmcli.training.config import TrainConfig
+from lmcli.training.config import PretrainConfig
 
 
-@command(settings=True, model=ModelConfig, train=TrainConfig)
+@command(settings=True, model=ModelConfig, train=PretrainConfig)
 def plan(
     session: Session,
     budget: Budget = None,

@@ -18,13 +18,13 @@ from lmcli.project.project import Project
 from lmcli.project.settings import Given
 from lmcli.tokens.shards import TokenStream
 from lmcli.tokens.tokenizer import Tokenizer
-from lmcli.training.config import TrainConfig
+from lmcli.training.config import PretrainConfig
 from lmcli.training.expectation import SAMPLE, Text, compressed_bits, english, unigram_bits
 from lmcli.training.forecast import Forecast, forecast
 from lmcli.training.machine import assumed, on_random_tokens
 from lmcli.training.planner import Corpus
 
-TABLES = {"model": ModelConfig, "train": TrainConfig}
+TABLES = {"model": ModelConfig, "train": PretrainConfig}
 COUNTED = 1_000_000
 """Tokens of which frequencies are counted."""
 NO_TOKENS = "run `lmcli tokenize` first, or give --tokens and --vocab"

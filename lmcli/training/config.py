@@ -99,6 +99,11 @@ class PretrainConfig(TrainConfig):
         OwnedList(OBJECTIVES),
         Flag(),
     ] = ()
+    short_start: Annotated[
+        Literal["auto"] | Annotated[float, Ge(0), Lt(1)],
+        "share of the steps, at the beginning, that read windows cut into shorter pieces; auto: a quarter for running "
+        "text, none for other objectives",
+    ] = "auto"
     extend: Annotated[
         str,
         'go on from before the cooldown to a later end: "2x", "+2000 steps", "+5m", or the whole: "10m"',

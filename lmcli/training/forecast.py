@@ -12,7 +12,7 @@ from lmcli.models.config import ModelConfig
 from lmcli.models.device import Compute
 from lmcli.models.families import family_of
 from lmcli.progress import Silent
-from lmcli.training.config import TrainConfig
+from lmcli.training.config import PretrainConfig
 from lmcli.training.expectation import Band, Text, expected
 from lmcli.training.layout import Layout
 from lmcli.training.memory import Memory
@@ -63,7 +63,7 @@ def forecast(
     corpus: Corpus,
     text: Text,
     model: ModelConfig,
-    config: TrainConfig,
+    config: PretrainConfig,
     compute: Compute,
     elapsed: Callable[[], float],
     measure: Measure,

@@ -23,6 +23,8 @@ SMALLEST, LARGEST = 512, 32768
 AT_ONCE = {"cpu": 8192}
 """Tokens of a micro-batch: on a CPU more only fill the memory."""
 AT_ONCE_ELSEWHERE = 65536
+MOST_PIECES, SHORTEST_PIECE = 4, 32
+"""Of a window in the first steps of a run: how many, and how many tokens each has at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,12 @@ def context_for(train_tokens: int, tokens_seen: float, asked: int | Literal["aut
         message = f"the training side has {train_tokens} tokens, fewer than one window of model.context = {asked} needs"
         raise InputError(message, f"add text, or set model.context to at most {train_tokens - 1}")
     return asked
+
+
+def pieces_of(context: int) -> int:
+    """Into how many pieces the first steps cut their windows; 1 where they would be too short."""
+    fitting = [pieces for pieces in (2, 4) if context % pieces == 0 and context // pieces >= SHORTEST_PIECE]
+    return max(fitting, default=1)
 
 
 def dropout_for(epochs: float) -> float:

@@ -46,7 +46,7 @@ class _Loop:
         self._model, self._optimizer = parts.stepper.model, parts.stepper.optimizer
         self._state = State()
         self._saving, self._log = Saving(run, parts), RunLog(run, parts, progress)
-        self._first = (0, 0.0)  # the step and the elapsed seconds with which this command began
+        self._first = (0, 0.0)  # the step and the elapsed seconds from which on the pace is measured
 
     def run(self) -> State:
         self._resume()
@@ -201,6 +201,9 @@ class _Loop:
     def _replan_once(self, task: Task, *, due: bool = False) -> None:
         """At the start of the cooldown, fit the rest of the run to the time that is left; logged before it counts."""
         step, elapsed = self._state.step, self._clock.elapsed()
+        assert self._run.plan is not None
+        if step <= self._run.plan.batching.cut_steps:  # short pieces take less time than what is to come
+            self._first = (step, elapsed)
         if self._parts.replan is None or self._run.replan or self._run.extensions or step == self._first[0]:
             return
         if not due and self._run.timeline.progress(step) < self._parts.replan_at:

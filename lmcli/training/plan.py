@@ -19,6 +19,10 @@ class Batching:
     micro_rows: int
     tokens: int
     """Targets in a step; an average for rows of different lengths."""
+    pieces: int = 1
+    """Into how many each window is cut in the first steps."""
+    cut_steps: int = 0
+    """How many steps these are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from lmcli.models.families import family_of
 from lmcli.objectives import OBJECTIVES
 from lmcli.progress import Progress
 from lmcli.training import ladder, pacing
-from lmcli.training.config import TrainConfig
+from lmcli.training.config import PretrainConfig
 from lmcli.training.ladder import Rung
-from lmcli.training.layout import Layout, context_for, dropout_for, layout_for
+from lmcli.training.layout import Layout, context_for, dropout_for, layout_for, pieces_of
 from lmcli.training.length import Length, parse_length
 from lmcli.training.plan import Batching, Budget, Pace, Plan
 from lmcli.training.speed import Speed
@@ -25,6 +25,8 @@ MOST_EPOCHS = 6
 ended at 1.188 bits per byte, having been at 1.160 half-way, and 6 at 1.143."""
 MOST_CORRUPTED_EPOCHS = 12
 """The same where each pass asks for other tokens, a few of them."""
+SHORT_START = 0.25
+"""Of the steps of running text: those that read short pieces (docs/performance.md has the runs)."""
 PROBE_SHARE = 0.02
 """Of the budget, for each of at most two measurements."""
 FIRST_GUESS = 30_000.0
@@ -50,7 +52,7 @@ Measure = Callable[[ModelConfig, Layout, float], Speed]
 def plan_pretraining(
     corpus: Corpus,
     model: ModelConfig,
-    train: TrainConfig,
+    train: PretrainConfig,
     compute: Compute,
     elapsed: Callable[[], float],
     measure: Measure,
@@ -72,12 +74,12 @@ def plan_pretraining(
     return plan
 
 
-def most_epochs(model: ModelConfig, train: TrainConfig) -> int:
+def most_epochs(model: ModelConfig, train: PretrainConfig) -> int:
     """The passes over a corpus that a time budget makes at most."""
     return MOST_EPOCHS if is_causal(model, train) else MOST_CORRUPTED_EPOCHS
 
 
-def is_causal(model: ModelConfig, train: TrainConfig) -> bool:
+def is_causal(model: ModelConfig, train: PretrainConfig) -> bool:
     """Whether the loss is that of each token of running text, and nothing else is trained for."""
     chosen = [name_of(OBJECTIVES, item) for item in getattr(train, "objective", ())]
     return (chosen or [family_of(model).objective]) == ["causal"]
@@ -93,7 +95,7 @@ def describe(plan: Plan) -> str:
 
 
 class _Planner:
-    def __init__(self, corpus: Corpus, model: ModelConfig, train: TrainConfig, compute: Compute) -> None:
+    def __init__(self, corpus: Corpus, model: ModelConfig, train: PretrainConfig, compute: Compute) -> None:
         self._corpus, self._model, self._train, self._compute = corpus, model, train, compute
         self._most_tokens = most_epochs(model, train) * corpus.train_tokens
         self._tie = ladder.tied(corpus.train_tokens, corpus.vocab_size)
@@ -157,13 +159,21 @@ class _Planner:
     def _dials(self, rung: Rung, epochs: float) -> ModelConfig:
         return ladder.dials(self._model, rung, self._context, dropout_for(epochs), self._tie)
 
+    def _batching(self, layout: Layout, pace: Pace) -> Batching:
+        share, pieces = self._train.short_start, pieces_of(layout.context)
+        if share == "auto":
+            runs_on = is_causal(self._model, self._train) and not self._train.compile
+            share = SHORT_START if runs_on else 0.0
+        cut_steps = round(share * pace.steps) if pieces > 1 else 0
+        return Batching(layout.rows, layout.micro_rows, layout.tokens, pieces if cut_steps else 1, cut_steps)
+
     def _plan(self, rung: Rung, layout: Layout, pace: Pace, budget: Budget | None = None) -> Plan:
         epochs = pace.steps * layout.tokens / self._corpus.train_tokens
         return Plan(
             model=self._dials(rung, epochs),
             vocab_size=self._corpus.vocab_size,
             parameters=self._shapes[rung].parameters,
-            batching=Batching(layout.rows, layout.micro_rows, layout.tokens),
+            batching=self._batching(layout, pace),
             pace=pace,
             epochs=round(epochs, 3),
             device=self._compute.device,

@@ -15,6 +15,7 @@ from lmcli.models.vectors import Vectors, begin_with, read_vectors
 from lmcli.objectives.building import objective_for
 from lmcli.objectives.setup import Setup
 from lmcli.progress import Progress
+from lmcli.tokens.pieces import Pieces
 from lmcli.tokens.shards import TokenStream
 from lmcli.tokens.tokenizer import Tokenizer
 from lmcli.tokens.windows import Windows
@@ -29,7 +30,7 @@ from lmcli.training.layout import Layout
 from lmcli.training.loop import train
 from lmcli.training.origin import Origin
 from lmcli.training.outcome import Outcome, bytes_per_weight, compute_of, outcome_of
-from lmcli.training.plan import Plan
+from lmcli.training.plan import Batching, Plan
 from lmcli.training.planner import Corpus, plan_pretraining
 from lmcli.training.reasons import reasons
 from lmcli.training.shared_run import open_run, say_idle
@@ -107,8 +108,9 @@ class _Bench:
         origin: Origin,
         world: World = SOLO,
     ) -> None:
-        self._config, self.compute, self._world = config, compute, world
+        self.compute, self._world = compute, world
         self._base = Base(origin.base) if origin.base else None
+        self._config = replace(config, short_start=0.0) if self._base and config.short_start == "auto" else config
         self._origin = origin
         self.vectors: Vectors | None = None
         self._dials = self._base.dials(model) if self._base else model
@@ -137,7 +139,8 @@ class _Bench:
         trained = self._model(model)
         objective = self._world.prepare(trained, self._objective)
         stepper = Stepper.of(trained, objective, self._config, self.compute, self._world)
-        batches = self._source(layout.context, layout.rows, layout.micro_rows)(1)
+        windows = self._windows(layout.context, layout.rows)
+        batches = WindowSource(windows, self._objective, layout.micro_rows)(1)
         return measure(stepper, objective, batches, seconds)
 
     def demand(self, model: ModelConfig, rows: int, micro_rows: int) -> Demand:
@@ -160,7 +163,7 @@ class _Bench:
             autocast=self.compute.autocast,
             world=self._world,
         )
-        source = self._source(context, plan.batching.rows, plan.batching.micro_rows)
+        source = self._source(context, plan.batching)
         return model, Ingredients(
             stepper=Stepper.of(model, objective, config, self.compute, self._world),
             source=source,
@@ -195,5 +198,9 @@ class _Bench:
         if self.vectors:
             begin_with(model, self.vectors)
 
-    def _source(self, context: int, rows: int, micro_rows: int) -> WindowSource:
-        return WindowSource(Windows(self._train, context, rows, self._config.seed), self._objective, micro_rows)
+    def _source(self, context: int, batching: Batching) -> WindowSource:
+        windows = Pieces(self._windows(context, batching.rows), batching.pieces, batching.cut_steps)
+        return WindowSource(windows, self._objective, batching.micro_rows)
+
+    def _windows(self, context: int, rows: int) -> Windows:
+        return Windows(self._train, context, rows, self._config.seed)

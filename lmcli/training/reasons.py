@@ -8,7 +8,7 @@ from lmcli.models.config import ModelConfig
 from lmcli.models.families import family_of
 from lmcli.models.shape import Shape
 from lmcli.training import ladder, layout
-from lmcli.training.config import TrainConfig
+from lmcli.training.config import PretrainConfig
 from lmcli.training.length import parse_length
 from lmcli.training.plan import Plan
 from lmcli.training.planner import Corpus
@@ -26,11 +26,12 @@ class Reason:
         return f"{self.what} {self.choice}: {self.why}"
 
 
-def reasons(plan: Plan, corpus: Corpus, model: ModelConfig, train: TrainConfig) -> list[Reason]:
+def reasons(plan: Plan, corpus: Corpus, model: ModelConfig, train: PretrainConfig) -> list[Reason]:
     """The reasons of a plan that was made from `corpus` and the settings `model` and `train`."""
     return [
         _shape(plan, corpus, model),
         _context(plan, corpus, model),
+        _beginning(plan, train),
         _head(plan, corpus, model),
         _dropout(plan, model),
         _batch(plan, train),
@@ -84,6 +85,20 @@ def _context(plan: Plan, corpus: Corpus, model: ModelConfig) -> Reason:
     return Reason("context", chosen, f"{found}; {size} pays from {limits} on")
 
 
+def _beginning(plan: Plan, train: PretrainConfig) -> Reason:
+    batching, context = plan.batching, int(plan.model.context)
+    chosen = "whole windows"
+    if batching.cut_steps:
+        chosen = f"{batching.cut_steps:,} steps read pieces of {context // batching.pieces} tokens"
+    if train.short_start != "auto":
+        return Reason("beginning", chosen, "as set")
+    if batching.cut_steps:
+        return Reason("beginning", chosen, "what is near is learned first, and sooner without the rest")
+    if layout.pieces_of(context) == 1:
+        return Reason("beginning", chosen, f"pieces of fewer than {layout.SHORTEST_PIECE} tokens say too little")
+    return Reason("beginning", chosen, "pieces are for running text, a fresh model and code that is not compiled")
+
+
 def _head(plan: Plan, corpus: Corpus, model: ModelConfig) -> Reason:
     chosen = "the embedding" if plan.model.tie_embeddings else "of its own"
     if model.tie_embeddings != "auto":
@@ -102,7 +117,7 @@ def _dropout(plan: Plan, model: ModelConfig) -> Reason:
     return Reason("dropout", chosen, f"{plan.epochs:.1f} passes over the corpus; the more passes, the more of it")
 
 
-def _batch(plan: Plan, train: TrainConfig) -> Reason:
+def _batch(plan: Plan, train: PretrainConfig) -> Reason:
     chosen = f"{plan.batching.tokens:,} tokens, {plan.batching.rows} rows"
     if train.batch_tokens != "auto":
         return Reason("batch", chosen, "as set")
@@ -112,7 +127,7 @@ def _batch(plan: Plan, train: TrainConfig) -> Reason:
     return Reason("batch", chosen, f"{rule}, {bounds}")
 
 
-def _micro_batch(plan: Plan, train: TrainConfig) -> Reason:
+def _micro_batch(plan: Plan, train: PretrainConfig) -> Reason:
     chosen = f"{plan.batching.micro_rows} rows"
     if train.micro_batch != "auto":
         return Reason("at once", chosen, "as set")
@@ -122,7 +137,7 @@ def _micro_batch(plan: Plan, train: TrainConfig) -> Reason:
     return Reason("at once", chosen, f"at most {most:,} tokens: more only fill the memory of this device")
 
 
-def _steps(plan: Plan, train: TrainConfig) -> Reason:
+def _steps(plan: Plan, train: PretrainConfig) -> Reason:
     chosen = f"{plan.pace.steps:,}"
     length = parse_length(train.length)
     if length.unit == "steps":

@@ -9,23 +9,23 @@ import numpy as np
 from lmcli.objectives.batch import Batch
 from lmcli.objectives.objective import WindowObjective
 from lmcli.objectives.supervised import Example, Supervised
-from lmcli.tokens.windows import Windows
+from lmcli.tokens.pieces import Batches
 from lmcli.training.step import step_seed
 
 
 class WindowSource:
-    """Windows of a token stream."""
+    """Windows of a token stream, `micro_rows` of them at once, or as many tokens where they are cut into pieces."""
 
-    def __init__(self, windows: Windows, objective: WindowObjective, micro_rows: int) -> None:
+    def __init__(self, windows: Batches, objective: WindowObjective, micro_rows: int) -> None:
         self._windows, self._objective, self._micro_rows = windows, objective, micro_rows
 
     def __call__(self, step: int) -> list[Batch]:
-        return self._objective.batches(self._windows.at(step - 1), self._micro_rows)
+        found = self._windows.at(step - 1)
+        return self._objective.batches(found, self._micro_rows * (len(found) // self._windows.batch))
 
-    def samples(self, step: int) -> range:
-        """The numbers of the windows that step `step` holds, counted from the beginning of training."""
-        count = self._windows.batch
-        return range((step - 1) * count, step * count)
+    def samples(self, step: int) -> list[int]:
+        """The numbers of the windows of which step `step` holds something, counted from the beginning of training."""
+        return sorted({int(number) for number in self._windows.at(step - 1).numbers})
 
 
 class RowSource:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import signal
@@ -40,6 +41,7 @@ KINDS: dict[str, tuple[dict[str, Any], list[Any]]] = {
     "spans": ({"family": "t5"}, []),
     "gap": ({"family": "t5"}, [{"name": "denoise", "noise": "gap"}]),
     "bart": ({"family": "marian"}, [{"name": "denoise", "noise": "bart", "delete": 0.1, "rotate": 0.2}]),
+    "pieces": ({"family": "qwen3", "context": 64}, []),
     "lstm-bart": ({"family": "lstm-seq2seq", "heads": "auto"}, [{"name": "denoise", "noise": "bart"}]),
 }
 TERMS = {
@@ -60,6 +62,7 @@ def run(tokens: Path, path: Path, kind: str, steps: int, probes: tuple[Probe, ..
     changes, objective = KINDS[kind]
     settings = {"length": f"{steps} steps", "threads": 1, "batch_tokens": 8 * 24, "micro_batch": 3, "save_every": 7}
     config = decode(PretrainConfig, {**settings, "objective": objective, "dtype": "float32", "early_stop": 0})
+    config = dataclasses.replace(config, short_start=0.6)  # of a context of 64 on, which one of them has
     shape = decode(ModelConfig, {**SIZES, **changes, **model})
     origin = Origin(tokenizer=tokens.parent / "tokenizer")
     return pretrain(tokens, shape, config, path, "key", Silent(), time.monotonic(), probes, origin)

@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -313,6 +314,28 @@ def test_the_rest_of_the_run_is_fitted_to_the_budget_once(seconds_of_a_step: flo
     assert rates[-1] < 0.15 * max(rates)
     assert RunDirectory(tmp_path, "key").replan == asked[0]
     assert bool(notes.said) == (steps != STEPS)
+
+
+def test_the_pace_is_that_of_whole_windows(tmp_path: Path) -> None:
+    """Steps with pieces of windows take less time than the rest of the run will."""
+    time, found = [0.0], []
+
+    def ticking(source: Source) -> Source:
+        def call(number: int) -> Sequence[Batch]:
+            time[0] += 1.0 if number <= 4 else 3.0
+            return source(number)
+
+        return call
+
+    def replan(step: int, step_seconds: float, elapsed: float) -> Replan:
+        found.append(step_seconds)
+        return Replan(step, 12)
+
+    run = RunDirectory(tmp_path, "key")
+    begun = plan()
+    run.begin(replace(begun, batching=replace(begun.batching, pieces=2, cut_steps=4)))
+    train(run, ingredients(AdamW(), wrap=ticking, replan=replan), Silent(), Clock(0.0, lambda: time[0]))
+    assert found == [pytest.approx(3.0)]
 
 
 def test_a_replan_is_durable_before_it_counts_and_is_replayed(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from lmcli.models.qwen3 import Qwen3
 from lmcli.models.shape import resolved_shape
 from lmcli.progress import Silent
 from lmcli.training import ladder, pacing
-from lmcli.training.config import TrainConfig
+from lmcli.training.config import PretrainConfig
 from lmcli.training.layout import Layout
 from lmcli.training.plan import Plan, Replan, Timeline
 from lmcli.training.planner import MOST_EPOCHS, Corpus, plan_pretraining
@@ -50,7 +50,7 @@ def make(
     corpus: Corpus = DOCS, machine: Machine | None = None, model: ModelConfig | None = None, **settings: Any
 ) -> Plan:
     machine = machine or Machine(100e9)
-    config = decode(TrainConfig, settings)
+    config = decode(PretrainConfig, settings)
     return plan_pretraining(corpus, model or ModelConfig(), config, CPU, machine.elapsed, machine.measure, Silent())
 
 
@@ -111,11 +111,18 @@ def test_a_small_corpus_gets_a_small_model_and_not_endless_passes() -> None:
     ("length", "steps", "epochs"), [("500 steps", 500, None), ("0 steps", 0, 0.0), ("3 epochs", None, 3.0)]
 )
 def test_a_counted_length_is_taken_at_its_word(length: str, steps: int | None, epochs: float | None) -> None:
-    config = decode(TrainConfig, {"length": length})
+    config = decode(PretrainConfig, {"length": length})
     plan = plan_pretraining(DOCS, ModelConfig(), config, CPU, lambda: 0.0, never, Silent())
     assert plan.budget is None
     assert steps is None or plan.pace.steps == steps
     assert epochs is None or plan.epochs == pytest.approx(epochs, rel=0.01)
+
+
+@pytest.mark.parametrize(("context", "pieces"), [(32, 1), (48, 1), (63, 1), (64, 2), (96, 2), (128, 4), (130, 2), (512, 4)])
+def test_a_beginning_with_pieces_of_equal_length(context: int, pieces: int) -> None:
+    batching = make(model=ModelConfig(context=context), length="40 steps").batching
+    assert (batching.pieces, batching.cut_steps) == ((pieces, 10) if pieces > 1 else (1, 0))
+    assert make(model=ModelConfig(context=context), length="40 steps", short_start=0).batching.pieces == 1
 
 
 def test_what_is_set_stays_and_the_rest_follows() -> None:
@@ -188,7 +195,7 @@ def test_a_replan_fills_what_is_left(step_seconds: float, steps: int) -> None:
 
 
 def test_validations_are_rare_where_they_are_dear_but_never_absent() -> None:
-    config = TrainConfig()
+    config = PretrainConfig()
     assert pacing.fixed_pace(1000, 1000, 100, config).eval_every == 50
     assert pacing.fixed_pace(1000, 1000, 10**6, config).eval_every == 1000
     assert pacing.fixed_pace(3, 1000, 10**7, config).eval_every == 3

@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from lmcli.config import decode
 from lmcli.models.config import ModelConfig
 from lmcli.progress import Silent
-from lmcli.training.config import TrainConfig
+from lmcli.training.config import PretrainConfig
 from lmcli.training.planner import Corpus, plan_pretraining
 from lmcli.training.reasons import reasons
 from tests.training.test_planner import CPU, DOCS, Machine
 
-WHAT = ["shape", "context", "output layer", "dropout", "batch", "at once", "steps"]
+WHAT = ["shape", "context", "beginning", "output layer", "dropout", "batch", "at once", "steps"]
 
 
 def why(corpus: Corpus = DOCS, model: ModelConfig | None = None, flops: float = 100e9, **train: Any) -> dict[str, str]:
-    config, model = decode(TrainConfig, train), model or ModelConfig()
+    config, model = decode(PretrainConfig, train), model or ModelConfig()
     machine = Machine(flops)
     plan = plan_pretraining(corpus, model, config, CPU, machine.elapsed, machine.measure, Silent())
     return {reason.what: f"{reason.choice}: {reason.why}" for reason in reasons(plan, corpus, model, config)}
@@ -34,7 +34,7 @@ def test_each_choice_has_its_rule() -> None:
 
 def test_what_was_set_is_said_to_be_set() -> None:
     model = ModelConfig(width=64, depth=2, context=64, dropout=0.1, tie_embeddings=True)
-    found = why(model=model, length="50 steps", batch_tokens=640, micro_batch=5)
+    found = why(model=model, length="50 steps", batch_tokens=640, micro_batch=5, short_start=0.5)
     assert all(text.endswith(": as set") for text in found.values()), found
 
 
@@ -50,6 +50,17 @@ def test_what_was_set_is_said_to_be_set() -> None:
 )
 def test_the_rule_that_decided_is_named(corpus: Corpus, length: str, what: str, words: str) -> None:
     assert words in why(corpus, length=length, flops=5e12)[what]
+
+
+def test_the_beginning_reads_pieces_of_running_text_alone() -> None:
+    model = ModelConfig(context=128)
+    assert why(model=model, length="100 steps")["beginning"].startswith("25 steps read pieces of 32 tokens: ")
+    assert why(model=model, length="100 steps", short_start=0.1)["beginning"] == (
+        "10 steps read pieces of 32 tokens: as set"
+    )
+    for other in ({"compile": True}, {"objective": ["masked"]}):
+        assert why(model=model, length="100 steps", **other)["beginning"].startswith("whole windows: pieces are for")
+    assert "say too little" in why(model=ModelConfig(context=48), length="100 steps")["beginning"]
 
 
 @settings(deadline=None, max_examples=50)

@@ -68,6 +68,8 @@ def test_windows_are_cut_into_micro_batches(micro_rows: int, sizes: list[int]) -
     asked: list[int] = []
 
     class Five:
+        batch = 5
+
         def at(self, step: int) -> Any:
             asked.append(step)
             return WindowBatch(rows, np.arange(5), np.arange(5), 0, None)  # type: ignore[arg-type]
@@ -76,6 +78,19 @@ def test_windows_are_cut_into_micro_batches(micro_rows: int, sizes: list[int]) -
     assert asked == [6]
     assert [len(batch.inputs) for batch in found] == sizes
     assert np.concatenate([batch.inputs.numpy() for batch in found]).tolist() == rows[:, :-1].tolist()
+
+
+def test_pieces_of_windows_make_as_many_micro_batches_and_are_named_by_their_windows() -> None:
+    class Cut:
+        batch = 3
+
+        def at(self, step: int) -> Any:
+            numbers = np.array([0, 1, 2, 6, 7, 8])
+            return WindowBatch(np.arange(6 * 4).reshape(6, 4), numbers, numbers, 0, None)  # type: ignore[arg-type]
+
+    source = WindowSource(Cut(), RunningText(0), micro_rows=2)
+    assert [len(batch.inputs) for batch in source(1)] == [4, 2]
+    assert source.samples(1) == [0, 1, 2, 6, 7, 8]
 
 
 def test_every_micro_batch_has_its_own_seed() -> None:
