@@ -51,6 +51,8 @@ class Model(nn.Module):
     """Whether the output layer is always the embedding, so that `tie_embeddings` leaves no choice."""
     one_way: ClassVar[bool] = False
     """Whether it can read from left to right only, so that no position sees what stands to its right."""
+    relative: ClassVar[bool] = False
+    """Whether it knows only how far apart two positions are, so that what short texts teach holds in long ones."""
     recompute: bool = False
     """In training mode, keep what enters each block and compute the rest again for the gradient; without a cache."""
     shape: Shape

@@ -74,6 +74,7 @@ class RotaryDecoder(Decoder):
 
     settings = frozenset({"kv_heads", "rope_theta"})
     norms_embedding: ClassVar[bool] = False
+    relative = True
     norm: nn.Module
 
     def __init__(self, shape: Shape, dropout: float, norm: nn.Module) -> None:

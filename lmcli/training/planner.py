@@ -26,7 +26,8 @@ ended at 1.188 bits per byte, having been at 1.160 half-way, and 6 at 1.143."""
 MOST_CORRUPTED_EPOCHS = 12
 """The same where each pass asks for other tokens, a few of them."""
 SHORT_START = 0.25
-"""Of the steps of running text: those that read short pieces (docs/performance.md has the runs)."""
+"""Of the steps: those that read short pieces, where positions are relative and the loss is that of running text. Code
+that is compiled for one length is not compiled for two (docs/performance.md has the runs)."""
 PROBE_SHARE = 0.02
 """Of the budget, for each of at most two measurements."""
 FIRST_GUESS = 30_000.0
@@ -162,8 +163,8 @@ class _Planner:
     def _batching(self, layout: Layout, pace: Pace) -> Batching:
         share, pieces = self._train.short_start, pieces_of(layout.context)
         if share == "auto":
-            runs_on = is_causal(self._model, self._train) and not self._train.compile
-            share = SHORT_START if runs_on else 0.0
+            pays = is_causal(self._model, self._train) and family_of(self._model).relative and not self._train.compile
+            share = SHORT_START if pays else 0.0
         cut_steps = round(share * pace.steps) if pieces > 1 else 0
         return Batching(layout.rows, layout.micro_rows, layout.tokens, pieces if cut_steps else 1, cut_steps)
 

@@ -96,7 +96,11 @@ def _beginning(plan: Plan, train: PretrainConfig) -> Reason:
         return Reason("beginning", chosen, "what is near is learned first, and sooner without the rest")
     if layout.pieces_of(context) == 1:
         return Reason("beginning", chosen, f"pieces of fewer than {layout.SHORTEST_PIECE} tokens say too little")
-    return Reason("beginning", chosen, "pieces are for running text, a fresh model and code that is not compiled")
+    return Reason(
+        "beginning",
+        chosen,
+        "pieces are for running text, a new model with relative positions, and code that is not compiled",
+    )
 
 
 def _head(plan: Plan, corpus: Corpus, model: ModelConfig) -> Reason:

@@ -58,6 +58,8 @@ def test_the_beginning_reads_pieces_of_running_text_alone() -> None:
     assert why(model=model, length="100 steps", short_start=0.1)["beginning"] == (
         "10 steps read pieces of 32 tokens: as set"
     )
+    gpt2 = ModelConfig(family="gpt2", context=128)
+    assert why(model=gpt2, length="100 steps")["beginning"].startswith("whole windows: pieces are for")
     for other in ({"compile": True}, {"objective": ["masked"]}):
         assert why(model=model, length="100 steps", **other)["beginning"].startswith("whole windows: pieces are for")
     assert "say too little" in why(model=ModelConfig(context=48), length="100 steps")["beginning"]
