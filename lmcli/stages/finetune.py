@@ -33,12 +33,12 @@ def assemble(request: Request) -> Stage:
 
     def build(work: Work) -> Made:
         from lmcli.stages import crew
-        from lmcli.stages.publishing import open_run, publish
+        from lmcli.stages.publishing import opened_run, publish
 
-        open_run(work)
-        crew.call(work, requested)
         about = f"Fine-tuned from {base.label(work, 'base')}."
-        return publish(tuned(work), work, base.directory(work, "base"), requested, about)
+        with opened_run(work):
+            crew.call(work, requested)
+            return publish(tuned(work), work, base.directory(work, "base"), requested, about)
 
     return Stage(
         name=request.name,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from lmcli.errors import MachineError, Stopped
 from lmcli.models.directory import save_model
 from lmcli.models.model import Model
+from lmcli.project import durable
 from lmcli.project.lock import Entry
 from lmcli.project.project import Project
 from lmcli.project.runner import versions
@@ -72,18 +75,32 @@ def family_of(model: Model) -> str:
     return str(model.hf_config(end_id=0, pad_id=0, dtype="float32")["model_type"])
 
 
-def open_run(work: Work) -> Path:
-    """Where the run of this artifact goes on; with `force` it begins anew, and what is there is moved aside.
+CUT_SHORT = "cut-short"
+"""A file in the directory of a run that was begun with `force` and then stopped."""
 
-    A launcher that starts the command once more after a process died wants to go on, not to begin anew.
+
+@contextmanager
+def opened_run(work: Work) -> Iterator[None]:
+    """Around the training of this artifact; with `force` its run begins anew, and what is there is moved aside.
+
+    What `force` has begun and a stop has cut short goes on, once: the same command is to bring it to its end. So does
+    what a launcher starts once more after a process died.
     """
     from lmcli.training.joining import was_restarted
     from lmcli.training.run import move_aside
 
     directory = run_directory(work)
-    if work.force and not was_restarted() and directory.exists():
+    mark = directory / CUT_SHORT
+    if work.force and not was_restarted() and directory.exists() and not mark.exists():
         move_aside(directory)
-    return directory
+    durable.unlink(mark)
+    try:
+        yield
+    except (Stopped, MachineError):
+        if work.force and directory.is_dir():
+            with suppress(OSError):  # a full disk may be what stopped it
+                durable.write(mark, "")
+        raise
 
 
 def made_from(work: Work, requested: Mapping[str, Any]) -> dict[str, Any]:

@@ -51,17 +51,17 @@ def assemble(request: Request) -> Stage:
 
     def build(work: Work) -> Made:
         from lmcli.stages import crew
-        from lmcli.stages.publishing import open_run, publish
+        from lmcli.stages.publishing import opened_run, publish
         from lmcli.training.continuing import check_tokenizer
 
-        open_run(work)
         tokenizer = work.inputs["tokenizer"]
         if base:
             check_tokenizer(base.directory(work, "base"), tokenizer)
         running = replace(work, key=run_key(stage, work.records))
-        crew.call(running, requested)
         about = f"Trained further from {base.label(work, 'base')}." if base else "Pretrained from scratch."
-        return publish(trained(running), work, tokenizer, requested, about)
+        with opened_run(work):
+            crew.call(running, requested)
+            return publish(trained(running), work, tokenizer, requested, about)
 
     stage = Stage(
         name=request.name,

@@ -101,7 +101,7 @@ class PretrainConfig(TrainConfig):
     ] = ()
     short_start: Annotated[
         Literal["auto"] | Annotated[float, Ge(0), Lt(1)],
-        "share of the steps, at the beginning, that read windows cut into up to 4 pieces of 32 tokens or more; auto: a "
+        "share of the steps, at the beginning, that read windows cut into up to 8 pieces of 32 tokens or more; auto: a "
         "quarter for running text where positions are relative (qwen3, llama, nanochat), else none",
     ] = "auto"
     extend: Annotated[

@@ -11,6 +11,7 @@ import numpy as np
 
 from lmcli.config import name_of
 from lmcli.corpus.rows import Row, held_out
+from lmcli.errors import InputError
 from lmcli.models.config import ModelConfig
 from lmcli.models.device import Compute
 from lmcli.models.families import FAMILIES, keys_of
@@ -115,11 +116,14 @@ class _Bench:
         for row in rows:
             ids = (tokenizer.encode(row.prompt), tokenizer.encode(row.completion))
             sides[held_out(row, config.validation)].append(ids)
+        if sides[1] and not sides[0]:
+            message = f"all {len(sides[1])} rows are held out to measure the loss, and none is left to train on"
+            raise InputError(message, "add rows with other prompts, or set `validation` to a smaller share")
         context = model.shape.context
         self._train, self.train_fitting = self._objective.fit(sides[0], context)
         self._validation: list[Example] = []
         self.validation_fitting: Fitting | None = None
-        if sides[1]:
+        if any(completion for _, completion in sides[1]):
             self._validation, self.validation_fitting = self._objective.fit(sides[1], context)
         self._token_bytes = tokenizer.token_bytes
 

@@ -109,9 +109,10 @@ def skips_allowed(policy: str) -> int:
 
 
 def wrong(row: Mapping[str, Any]) -> str:
-    """Which figures of a row are not finite, in words."""
-    found = {"loss": row["loss"], "gradient norm": row["grad_norm"], "validation loss": row.get("val_loss", 0.0)}
-    return ", ".join(f"{name} is {value}" for name, value in found.items() if not math.isfinite(value))
+    """Which figures of a row are not finite, in words; that of a step which was left out may lack some."""
+    names = {"loss": "loss", "grad_norm": "gradient norm", "val_loss": "validation loss"}
+    bad = {name: row[key] for key, name in names.items() if not math.isfinite(row.get(key, 0.0))}
+    return ", ".join(f"{name} is {value}" for name, value in bad.items())
 
 
 def finite(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ SMALLEST, LARGEST = 512, 32768
 AT_ONCE = {"cpu": 8192}
 """Tokens of a micro-batch: on a CPU more only fill the memory."""
 AT_ONCE_ELSEWHERE = 65536
-MOST_PIECES, SHORTEST_PIECE = 4, 32
+MOST_PIECES, SHORTEST_PIECE = 8, 32
 """Of a window in the first steps of a run: how many, and how many tokens each has at least."""
 
 
@@ -50,6 +50,7 @@ def context_for(train_tokens: int, tokens_seen: float, asked: int | Literal["aut
     Raises InputError when the corpus can't fill the one that was asked for.
     """
     if asked == "auto":
+        tokens_seen = max(0.0, tokens_seen)  # what is left of a time may be less than nothing
         fitting = [
             size
             for size, tokens in CONTEXTS.items()
@@ -64,8 +65,8 @@ def context_for(train_tokens: int, tokens_seen: float, asked: int | Literal["aut
 
 def pieces_of(context: int) -> int:
     """Into how many pieces the first steps cut their windows; 1 where they would be too short."""
-    fitting = [pieces for pieces in (2, 4) if context % pieces == 0 and context // pieces >= SHORTEST_PIECE]
-    return max(fitting, default=1)
+    numbers = range(2, MOST_PIECES + 1)
+    return max((n for n in numbers if context % n == 0 and context // n >= SHORTEST_PIECE), default=1)
 
 
 def dropout_for(epochs: float) -> float:

@@ -21,6 +21,7 @@ from lmcli.training.saving import Saving
 from lmcli.training.shared_run import Run
 from lmcli.training.signals import Interrupted, Interrupts, caught
 from lmcli.training.state import State
+from lmcli.training.stride import Stride
 
 
 def train(run: Run, parts: Ingredients, progress: Progress, clock: Clock) -> State:
@@ -29,7 +30,7 @@ def train(run: Run, parts: Ingredients, progress: Progress, clock: Clock) -> Sta
     Raises DivergedError before a step that isn't finite would be taken, and Stopped after a signal, when the state of
     the last completed step is on the disk. The global random state is left as it was.
     """
-    with caught(parts.stepper.world) as interrupts, torch.random.fork_rng(devices=[]), no_collection():
+    with caught(parts.stepper.world, clock.leave_out_pause) as interrupts, torch.random.fork_rng(devices=[]), no_collection():
         return _Loop(run, parts, progress, clock, interrupts).run()
 
 
@@ -45,14 +46,15 @@ class _Loop:
         self._progress, self._clock, self._interrupts = progress, clock, interrupts
         self._model, self._optimizer = parts.stepper.model, parts.stepper.optimizer
         self._state = State()
+        self._cut_steps = run.plan.batching.cut_steps
+        self._stride = Stride(0, self._cut_steps, self._pace.steps)
         self._saving, self._log = Saving(run, parts), RunLog(run, parts, progress)
-        self._first = (0, 0.0)  # the step and the elapsed seconds from which on the pace is measured
 
     def run(self) -> State:
         self._resume()
         if self._state.ending:
             return self._state
-        self._first = (self._state.step, self._clock.elapsed())
+        self._stride = Stride(self._state.step, self._cut_steps, self._pace.steps)
         self._model.train()
         steps, done = self._run.timeline.steps, self._state.step
         with self._progress.task("train", total=steps, unit="steps", done=done) as task:
@@ -87,6 +89,7 @@ class _Loop:
             row = self._train_step()
             self._after_step(row, task)
             task.advance()
+        self._interrupts.check()  # a signal that came with the last step
 
     def _before_cooldown(self, task: Task) -> None:
         """Keep the state that a longer run can go on from; begin the longer run when it is asked for already.
@@ -201,14 +204,12 @@ class _Loop:
     def _replan_once(self, task: Task, *, due: bool = False) -> None:
         """At the start of the cooldown, fit the rest of the run to the time that is left; logged before it counts."""
         step, elapsed = self._state.step, self._clock.elapsed()
-        assert self._run.plan is not None
-        if step <= self._run.plan.batching.cut_steps:  # short pieces take less time than what is to come
-            self._first = (step, elapsed)
-        if self._parts.replan is None or self._run.replan or self._run.extensions or step == self._first[0]:
+        step_seconds = self._stride.seconds(step, elapsed)
+        if self._parts.replan is None or self._run.replan or self._run.extensions or step_seconds is None:
             return
         if not due and self._run.timeline.progress(step) < self._parts.replan_at:
             return
-        change = self._parts.replan(step, (elapsed - self._first[1]) / (step - self._first[0]), elapsed)
+        change = self._parts.replan(step, step_seconds, elapsed)
         self._run.log_replan(change)
         steps = self._run.timeline.steps  # those of rank 0
         task.resize(steps)

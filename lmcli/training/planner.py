@@ -69,6 +69,8 @@ def plan_pretraining(
     length = parse_length(train.length)
     plan = planner.timed(length.amount, elapsed, measure) if length.unit == "seconds" else planner.counted(length)
     progress.say(describe(plan))
+    if length.unit == "seconds" and elapsed() >= length.amount:
+        progress.warn(f"{train.length} were over before the first step: this trains for {plan.pace.steps}")
     most = most_epochs(model, train)
     if length.unit == "seconds" and plan.epochs >= 0.95 * most:
         progress.say(f"the corpus is small: {most} passes over it are enough, so this ends before {train.length}")
@@ -176,7 +178,7 @@ class _Planner:
             parameters=self._shapes[rung].parameters,
             batching=self._batching(layout, pace),
             pace=pace,
-            epochs=round(epochs, 3),
+            epochs=epochs,
             device=self._compute.device,
             dtype=self._compute.dtype,
             threads=self._compute.threads,

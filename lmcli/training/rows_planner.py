@@ -82,7 +82,7 @@ def _plan(rows: Rows, base: Base, batching: Batching, pace: Pace, compute: Compu
         parameters=base.parameters,
         batching=batching,
         pace=pace,
-        epochs=round(pace.steps * batching.rows / rows.examples, 3),
+        epochs=pace.steps * batching.rows / rows.examples,
         device=compute.device,
         dtype=compute.dtype,
         threads=compute.threads,

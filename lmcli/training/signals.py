@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 from lmcli.errors import Stopped
@@ -13,6 +13,8 @@ from lmcli.training.world import SOLO, World
 
 SAVING = getattr(signal, "SIGUSR1", None)
 """Asks for a checkpoint; batch systems send it some minutes before they end a job."""
+RESUMED = getattr(signal, "SIGCONT", None)
+"""Comes when a paused process goes on."""
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
@@ -59,16 +61,18 @@ class Interrupts:
 
 
 @contextlib.contextmanager
-def caught(world: World = SOLO) -> Iterator[Interrupts]:
+def caught(world: World = SOLO, on_resumed: Callable[[], None] = lambda: None) -> Iterator[Interrupts]:
     """Catch these signals inside the block; what the parent told us to ignore (nohup) stays ignored.
 
-    Outside the main thread, where Python can't catch signals, nothing is caught.
+    `on_resumed` is called when the process goes on after it was paused. Outside the main thread, where Python can't catch signals, nothing is caught.
     """
     interrupts = Interrupts(world)
     if threading.current_thread() is not threading.main_thread():
         yield interrupts
         return
-    wanted = {**dict.fromkeys(ENDING, interrupts.receive), **({SAVING: interrupts.ask_to_save} if SAVING else {})}
+    wanted: dict[int, Callable[..., None]] = dict.fromkeys(ENDING, interrupts.receive)
+    wanted |= {SAVING: interrupts.ask_to_save} if SAVING else {}
+    wanted |= {RESUMED: lambda *_: on_resumed()} if RESUMED else {}
     before = {number: signal.getsignal(number) for number in wanted}
     watched = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
     try:

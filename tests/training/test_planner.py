@@ -119,7 +119,7 @@ def test_a_counted_length_is_taken_at_its_word(length: str, steps: int | None, e
 
 
 @pytest.mark.parametrize(
-    ("context", "pieces"), [(32, 1), (48, 1), (63, 1), (64, 2), (96, 2), (128, 4), (130, 2), (512, 4)]
+    ("context", "pieces"), [(32, 1), (48, 1), (63, 1), (64, 2), (96, 3), (128, 4), (130, 2), (192, 6), (512, 8)]
 )
 def test_a_beginning_with_pieces_of_equal_length(context: int, pieces: int) -> None:
     batching = make(model=ModelConfig(context=context), length="40 steps").batching
