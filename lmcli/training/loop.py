@@ -30,7 +30,11 @@ def train(run: Run, parts: Ingredients, progress: Progress, clock: Clock) -> Sta
     Raises DivergedError before a step that isn't finite would be taken, and Stopped after a signal, when the state of
     the last completed step is on the disk. The global random state is left as it was.
     """
-    with caught(parts.stepper.world, clock.leave_out_pause) as interrupts, torch.random.fork_rng(devices=[]), no_collection():
+    with (
+        caught(parts.stepper.world, clock.leave_out_pause) as interrupts,
+        torch.random.fork_rng(devices=[]),
+        no_collection(),
+    ):
         return _Loop(run, parts, progress, clock, interrupts).run()
 
 
@@ -47,14 +51,13 @@ class _Loop:
         self._model, self._optimizer = parts.stepper.model, parts.stepper.optimizer
         self._state = State()
         self._cut_steps = run.plan.batching.cut_steps
-        self._stride = Stride(0, self._cut_steps, self._pace.steps)
+        self._stride = self._new_stride()
         self._saving, self._log = Saving(run, parts), RunLog(run, parts, progress)
 
     def run(self) -> State:
         self._resume()
         if self._state.ending:
             return self._state
-        self._stride = Stride(self._state.step, self._cut_steps, self._pace.steps)
         self._model.train()
         steps, done = self._run.timeline.steps, self._state.step
         with self._progress.task("train", total=steps, unit="steps", done=done) as task:
@@ -81,6 +84,7 @@ class _Loop:
     def _work(self, task: Task) -> None:
         if self._state.pending:
             self._after_step(self._state.pending, task)
+        self._stride = self._new_stride()
         while not self._state.ending:
             if self._state.step >= self._run.timeline.steps:
                 self._end_without_steps()
@@ -90,6 +94,9 @@ class _Loop:
             self._after_step(row, task)
             task.advance()
         self._interrupts.check()  # a signal that came with the last step
+
+    def _new_stride(self) -> Stride:
+        return Stride(self._state.step, self._clock.elapsed(), self._cut_steps, self._pace.steps)
 
     def _before_cooldown(self, task: Task) -> None:
         """Keep the state that a longer run can go on from; begin the longer run when it is asked for already.
@@ -118,6 +125,7 @@ class _Loop:
         batches = self._parts.source(number)
         result = self._parts.stepper.step(number, batches, scale, self._interrupts.check)
         seconds = self._clock.elapsed() - started
+        self._stride.took(number, seconds)
         row: dict[str, Any] = {
             "step": number,
             "tokens": self._state.tokens + result.tokens,

@@ -70,7 +70,7 @@ def plan_pretraining(
     plan = planner.timed(length.amount, elapsed, measure) if length.unit == "seconds" else planner.counted(length)
     progress.say(describe(plan))
     if length.unit == "seconds" and elapsed() >= length.amount:
-        progress.warn(f"{train.length} were over before the first step: this trains for {plan.pace.steps}")
+        progress.warn(f"{train.length} were over before the first step: steps to train are {plan.pace.steps}")
     most = most_epochs(model, train)
     if length.unit == "seconds" and plan.epochs >= 0.95 * most:
         progress.say(f"the corpus is small: {most} passes over it are enough, so this ends before {train.length}")

@@ -64,7 +64,8 @@ class Interrupts:
 def caught(world: World = SOLO, on_resumed: Callable[[], None] = lambda: None) -> Iterator[Interrupts]:
     """Catch these signals inside the block; what the parent told us to ignore (nohup) stays ignored.
 
-    `on_resumed` is called when the process goes on after it was paused. Outside the main thread, where Python can't catch signals, nothing is caught.
+    `on_resumed` is called when the process goes on after it was paused. Outside the main thread, where Python can't
+    catch signals, nothing is caught.
     """
     interrupts = Interrupts(world)
     if threading.current_thread() is not threading.main_thread():

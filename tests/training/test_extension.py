@@ -206,6 +206,12 @@ def test_a_run_that_ended_before_its_cooldown_has_nothing_to_go_on_from(tmp_path
         run_longer(tmp_path, "2x")
 
 
+def test_epochs_are_counted_also_where_a_step_is_hardly_any_of_one(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path, "key")
+    run.begin(replace(plan(steps=100), epochs=0.0004))
+    assert extended("1 epoch", run, State(step=40, elapsed=20.0), START).steps == 250_000
+
+
 def test_an_amount_is_counted_from_the_first_length_and_a_time_by_the_pace(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path, "key")
     run.begin(plan(steps=100))

@@ -95,6 +95,18 @@ def test_without_held_out_rows_it_warns_and_trains(tokenizer: Tokenizer, tmp_pat
     assert any("no row is held out" in warning for warning in notes.warnings)
 
 
+def test_held_out_rows_that_are_all_empty_are_as_good_as_none(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    rows = [Row(row.id, row.prompt, "") if held_out(row, 0.5) else row for row in ROWS]
+    tuned = run(tokenizer, tmp_path / "run", rows, length="2 steps", validation=0.5)
+    assert tuned.validation is None
+
+
+def test_rows_that_are_all_held_out_are_told_apart_from_none(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    rows = [row for row in ROWS if held_out(row, 0.5)]
+    with pytest.raises(InputError, match=f"all {len(rows)} rows are held out"):
+        run(tokenizer, tmp_path / "run", rows, validation=0.5)
+
+
 @pytest.mark.parametrize("rows", [[], [Row("a", "x", "")]])
 def test_nothing_to_train_on_is_refused(rows: list[Row], tokenizer: Tokenizer, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing to train on"):

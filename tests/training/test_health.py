@@ -32,7 +32,7 @@ from lmcli.training.metrics import read_metrics
 from lmcli.training.optimizers.adamw import AdamW
 from lmcli.training.optimizers.sgd import Sgd
 from lmcli.training.run import RunDirectory
-from lmcli.training.state import State
+from lmcli.training.state import Figures, State
 from tests.training.test_loop import Notes, figures
 from tests.training.test_resume import signalled_in
 from tests.training.tiny import ROWS, STEPS, ingredients, run_digest, run_tiny
@@ -201,6 +201,13 @@ def test_one_more_than_may_be_left_out_stops_the_run(tmp_path: Path) -> None:
     assert "the last good checkpoint is step 8" in error.value.message
     assert "the batch has the samples 18, 19" in str(error.value.hint)
     assert rows_of(tmp_path)[-1]["samples"] == [18, 19]
+
+
+def test_a_validation_that_is_not_finite_after_a_step_that_was_left_out_stops_the_run(tmp_path: Path) -> None:
+    parts = sick(5, skips=9, validate=lambda model, check: Figures(math.inf, None))
+    with pytest.raises(DivergedError, match=r"at step 5 .*validation loss is inf"):
+        run_tiny(tmp_path, parts)
+    assert rows_of(tmp_path)[-1]["diverged"] == "validation loss is inf"
 
 
 @pytest.mark.parametrize("step", [5, 6, 7])

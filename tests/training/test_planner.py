@@ -127,6 +127,22 @@ def test_a_beginning_with_pieces_of_equal_length(context: int, pieces: int) -> N
     assert make(model=ModelConfig(context=context), length="40 steps", short_start=0).batching.pieces == 1
 
 
+def test_a_time_that_is_over_before_the_first_step_gives_one_step_and_a_warning() -> None:
+    class Notes(Silent):
+        def warn(self, message: str) -> None:
+            said.append(message)
+
+    said: list[str] = []
+    machine = Machine(100e9)
+    machine.time = 5.0
+    plan = plan_pretraining(
+        DOCS, ModelConfig(), decode(PretrainConfig, {"length": "2s"}), CPU, machine.elapsed, machine.measure, Notes()
+    )
+    assert plan.pace.steps == 1
+    assert int(plan.model.context) == 32
+    assert said == ["2s were over before the first step: steps to train are 1"]
+
+
 def test_what_is_set_stays_and_the_rest_follows() -> None:
     model = ModelConfig(width=96, depth=3, context=32, dropout=0.3, tie_embeddings=False)
     plan = make(model=model, length="100 steps", batch_tokens=640, eval_every=7, save_every=9, micro_batch=4)

@@ -15,11 +15,18 @@ import torch
 
 from lmcli.errors import Stopped
 from lmcli.objectives.batch import Batch
-from lmcli.training.ingredients import Source
+from lmcli.training.ingredients import Probe, Source
 from lmcli.training.optimizers import OPTIMIZERS
 from lmcli.training.optimizers.adamw import AdamW
 from lmcli.training.optimizers.muon import Muon
 from tests.training.tiny import EPOCH, STEPS, ingredients, operations, run_digest, run_tiny
+
+
+def test_a_signal_that_comes_with_the_last_step_is_heard(tmp_path: Path) -> None:
+    probe = Probe(lambda step: step == STEPS, lambda step, model: os.kill(os.getpid(), signal.SIGINT))
+    with pytest.raises(Stopped, match=f"stopped after step {STEPS} of {STEPS}"):
+        run_tiny(tmp_path, ingredients(AdamW(), probes=(probe,)))
+    assert run_tiny(tmp_path, ingredients(AdamW())).ending == "steps"
 
 
 @pytest.fixture(autouse=True)

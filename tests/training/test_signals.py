@@ -27,6 +27,14 @@ def test_the_second_signal_aborts_at_once() -> None:
     assert stopped.value.exit_code == 130
 
 
+def test_what_goes_on_after_a_pause_is_told() -> None:
+    told: list[str] = []
+    with caught(on_resumed=lambda: told.append("resumed")) as interrupts:
+        os.kill(os.getpid(), signal.SIGCONT)
+        interrupts.check()
+    assert told == ["resumed"]
+
+
 def test_handlers_come_back_and_ignored_signals_stay_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
