@@ -109,8 +109,15 @@ def test_two_processes_make_the_model_of_one(trained: Path, alone: Path) -> None
     assert "up to date" in finished(start(trained, *TRAIN))[1]
 
 
-def test_what_is_fresh_or_only_planned_starts_no_process(lmcli: Lmcli, trained: Path) -> None:
+def test_what_is_fresh_or_only_planned_starts_no_process(
+    lmcli: Lmcli, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert lmcli("train", "--nproc", 2, "--dry-run", "--name", "other").out.startswith("would make other")
+    ran = lmcli("train", "--max-restarts", 1, "--name", "other")
+    assert (ran.code, "is for the processes of --nproc" in ran.err) == (2, True)
+    monkeypatch.setenv("RANK", "0")
+    ran = lmcli("train", "--nproc", 2, "--name", "other")
+    assert (ran.code, "a launcher has done so already" in ran.err) == (2, True)
     assert lmcli("status").code == 0
 
 

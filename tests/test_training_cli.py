@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Lmcli
-from tests.projects import TINY, lock
+from tests.projects import TINY, digests, lock
 
 ALL = (
     *("train", "--steps", 8, "--name", "other", *TINY),
@@ -16,6 +17,19 @@ ALL = (
     *("--set", "train.schedule=piecewise", "--set", "train.schedule.points=[[0, 0], [0.5, 1], [1, 0.25]]"),
     *("--set", "train.ema=0.9", "--set", "train.l2=0.001", "--set", "train.keep=2"),
 )
+
+
+def test_a_time_is_repeated_step_for_step_where_the_run_is_gone(lmcli: Lmcli, trained: Path) -> None:
+    """The lock has what a budget came to, and what was made of it on the way."""
+    assert lmcli("train", "--budget", "6s", "--set", "model.width=64", "--set", "model.depth=1").code == 0
+    before, entry = digests(trained)["model"], lock(trained)["model"]
+    assert entry["plan"]["replan"]["steps"] == entry["report"]["steps"]
+    shutil.rmtree(trained / "runs")
+    shutil.rmtree(trained / "artifacts" / "model")
+    ran = lmcli("run")
+    assert ran.code == 0, ran.err
+    assert f"{entry['report']['steps']} steps, as lmcli.lock has them" in ran.err
+    assert digests(trained)["model"] == before
 
 
 def test_every_control_at_once_makes_a_model_that_stays_fresh(lmcli: Lmcli, trained: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import typer
 
 from lmcli.cli.session import STARTED, Session
-from lmcli.errors import LmcliError, MachineError, Stopped
+from lmcli.errors import LmcliError, MachineError, Stopped, UsageError
 from lmcli.project.stage import Graph
 
 MINE = "_LMCLI_NPROC"
@@ -22,8 +22,18 @@ SAVING_SECONDS = "120"
 """How long processes that were told to end may take to save a checkpoint."""
 
 
+def check(nproc: int, max_restarts: int) -> None:
+    """Raises UsageError for what would start no process."""
+    launched = "RANK" in os.environ
+    if nproc > 1 and launched and MINE not in os.environ:
+        raise UsageError("--nproc starts processes, and a launcher has done so already (RANK is set)", "leave it out")
+    if max_restarts and nproc == 1 and not launched:
+        raise UsageError("--max-restarts is for the processes of --nproc", "give --nproc, or leave it out")
+
+
 def relaunched(session: Session, nproc: int, max_restarts: int) -> None:
     """Run this command line again in `nproc` processes and leave with its exit code; 1, or a launcher: do nothing."""
+    check(nproc, max_restarts)
     if nproc == 1 or "RANK" in os.environ:
         return
     _prepare_environment(nproc)

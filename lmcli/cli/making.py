@@ -41,9 +41,10 @@ def trained_or_planned(
     session: Session, targets: Mapping[str, str], given: Given, nproc: int, max_restarts: int
 ) -> Shown:
     """`made_or_planned` for what is trained: in `nproc` processes, unless there is nothing to do."""
-    from lmcli.cli.launching import relaunched
+    from lmcli.cli.launching import check, relaunched
     from lmcli.stages.graph import graph
 
+    check(nproc, max_restarts)
     if nproc > 1 and not session.dry_run:
         pending = Runner(session.project, graph(session.project, given, targets)).pending(list(targets))
         if pending or session.force:

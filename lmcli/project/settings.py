@@ -12,6 +12,9 @@ from lmcli.errors import ConfigError
 from lmcli.project.document import Document
 from lmcli.project.lock import Override
 
+SHORT = {"train.lr": "optimizer.lr", "finetune.lr": "optimizer.lr"}
+"""What everybody writes at first -> the key within the table."""
+
 
 @dataclass(frozen=True)
 class Given:
@@ -164,9 +167,8 @@ def _table_of(key: str, sections: Mapping[str, type]) -> str | None:
 
 
 def _below(key: str, table: str) -> tuple[str, ...]:
-    if key.startswith(f"{table}."):
-        return tuple(key[len(table) + 1 :].split("."))
-    return tuple(key.split(".")[1:])
+    inside = key[len(table) + 1 :] if key.startswith(f"{table}.") else key.partition(".")[2]
+    return tuple(SHORT.get(f"{key.split('.')[0]}.{inside}", inside).split("."))
 
 
 def _put(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> None:

@@ -40,7 +40,7 @@ def publish(outcome: Outcome, work: Work, tokenizer: Path, requested: Mapping[st
         report["vectors"] = dict(outcome.vectors)
     if outcome.extension:
         report["extended"] = {key: getattr(outcome.extension, key) for key in ("asked", "step", "steps", "of")}
-    made = Made(report, outcome.plan.to_json())
+    made = Made(report, outcome.course.to_json())
     save_model(outcome.model, tokenizer, work.out, card=card_of(work, requested, made, outcome.model))
     return made
 

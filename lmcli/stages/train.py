@@ -46,8 +46,8 @@ def assemble(request: Request) -> Stage:
     def trained(work: Work) -> Outcome:
         """The key of `work` is that of the run."""
         same_run = made is not None and run_key(stage_of(stage, made), made.inputs) == work.key
-        digest = made.digest if made and same_run else None
-        return _trained(work, model, train, requested, digest, base.directory(work, "base") if base else None)
+        before = made if same_run else None
+        return _trained(work, model, train, requested, before, base.directory(work, "base") if base else None)
 
     def build(work: Work) -> Made:
         from lmcli.stages import crew
@@ -88,22 +88,24 @@ def _trained(
     model: ModelConfig,
     train: PretrainConfig,
     requested: Mapping[str, Any],
-    digest: str | None,
+    made: Entry | None,
     base: Path | None,
 ) -> Outcome:
-    """What pretraining gives, in each of the processes that work on it; `digest` is that of the model so far."""
+    """What pretraining gives, in each of the processes that work on it; `made` is the model of this run so far."""
     from lmcli.stages import samples
     from lmcli.stages.publishing import made_from, run_directory
     from lmcli.training.joining import world_of
     from lmcli.training.origin import Origin
     from lmcli.training.pretrain import pretrain
+    from lmcli.training.recorded import Course
 
     tokens, tokenizer = work.inputs["tokens"], work.inputs["tokenizer"]
     run, progress = run_directory(work), work.progress
     origin = Origin(
         made_from=made_from(work, without_extension(requested)),
         extend=train.extend,
-        model=digest,
+        model=made.digest if made else None,
+        course=Course.from_json(made.plan) if made and not work.force else None,
         base=base,
         tokenizer=tokenizer,
         vectors=work.root / model.vectors if model.vectors else None,

@@ -48,6 +48,11 @@ class Health:
         return statistics.median(self.losses) if self.losses else None
 
     @property
+    def is_in_doubt(self) -> bool:
+        """Whether the loss is too high of late, and not yet for so long that the run is said to diverge."""
+        return 0 < self.high < PATIENCE
+
+    @property
     def diverges(self) -> bool:
         return self.high >= PATIENCE
 

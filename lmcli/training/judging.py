@@ -9,16 +9,16 @@ from lmcli.training import health
 from lmcli.training.state import Best, Figures, State
 
 
-def judged(state: State, figures: Figures, early_stop: int) -> tuple[State, Sequence[str]]:
+def judged(state: State, figures: Figures, early_stop: int, cools_down: bool = True) -> tuple[State, Sequence[str]]:
     """The state after a validation at its step, and what is to be said; `early_stop` ones that were no better than the
-    best end the run (0: never)."""
+    best end the run (0: never). They count from where the rate falls on, which makes most models better once more."""
     best = state.best.figures if state.best else None
     previous, best_step = state.last.loss if state.last else None, state.best.step if state.best else state.step
     found, messages = health.after_validation(state.health, figures.loss, previous, best_step)
     state = replace(state, health=found)
     if best is None or figures.loss < best.loss:
         return best_now(state, figures), messages
-    worse = state.worse + 1
+    worse = state.worse + 1 if cools_down else 0
     stop = bool(early_stop) and worse >= early_stop
     return replace(state, last=figures, worse=worse, ending="early stop" if stop else None), messages
 

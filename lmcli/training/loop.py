@@ -98,6 +98,10 @@ class _Loop:
     def _new_stride(self) -> Stride:
         return Stride(self._state.step, self._clock.elapsed(), self._cut_steps, self._pace.steps)
 
+    def _cools_down(self, step: int) -> bool:
+        start = self._parts.cooldown_start
+        return start is None or self._run.timeline.progress(step) > start
+
     def _before_cooldown(self, task: Task) -> None:
         """Keep the state that a longer run can go on from; begin the longer run when it is asked for already.
 
@@ -172,7 +176,7 @@ class _Loop:
             row |= figures.row()
             if not math.isfinite(figures.loss):
                 raise self._diverged(row)
-            state, messages = judging.judged(state, figures, self._parts.early_stop)
+            state, messages = judging.judged(state, figures, self._parts.early_stop, self._cools_down(step))
             for message in messages:
                 self._progress.say(message)
         self._call_probes(step)
@@ -180,11 +184,14 @@ class _Loop:
             state = replace(state, ending="steps")
         if state.ending and not self._parts.validate:
             state = judging.best_now(state, None)
+        saves = self._saving.is_due(state, self._pace.save_every, self._interrupts.take_save())
+        if (saves or judging.is_best(state)) and not self._parts.stepper.has_finite_weights():
+            raise self._diverged(row, "the weights are not finite any more")
         if judging.is_best(state):
             self._saving.keep_best()
         self._log.after_step(row, state, task)
         self._state = state
-        if state.ending or self._interrupts.take_save() or step % self._pace.save_every == 0:
+        if saves:
             self._save()
         if not state.ending:
             self._replan_once(task)
@@ -229,7 +236,7 @@ class _Loop:
         self._saving.save(self._state, stable=stable)
 
     def _stopped(self, signal_number: int) -> Stopped:
-        if self._state.step and not self._saving.has(self._state):
+        if self._state.step and not self._saving.has(self._state) and self._parts.stepper.has_finite_weights():
             self._save()
         where = f"after step {self._state.step} of {self._run.timeline.steps}"
         return Stopped(signal_number, f"stopped {where}", "the same command goes on from there")

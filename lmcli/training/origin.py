@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lmcli.training.recorded import Course
+
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
@@ -17,6 +19,8 @@ class Origin:
     """A later end than the settings' length, as `train.extend` has it; "" for none."""
     model: str | None = None
     """Digest of the model that the run has made so far, for an extension's lineage."""
+    course: Course | None = None
+    """What that model's run did, to be done again where its directory is gone; None plans anew."""
     tokenizer: Path | None = None
     """The directory of the tokenizer that made the tokens, which some objectives ask."""
     vectors: Path | None = None

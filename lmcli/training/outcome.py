@@ -15,6 +15,7 @@ from lmcli.models.model import Model
 from lmcli.training.checkpoints import fill
 from lmcli.training.config import TrainConfig
 from lmcli.training.plan import Extension, Plan
+from lmcli.training.recorded import Course, course_of
 from lmcli.training.shared_run import Run
 from lmcli.training.state import Ending, Figures, State
 from lmcli.training.world import SOLO, World
@@ -28,7 +29,7 @@ class Outcome:
     """`model` has the weights of `best_step`, in eval mode; `best` and `last` are None without a validation side."""
 
     model: Model
-    plan: Plan
+    course: Course
     steps: int
     tokens: int
     ending: Ending
@@ -42,6 +43,10 @@ class Outcome:
     """The latest one, when the run was made longer."""
     vectors: Mapping[str, int] | None = None
     """How many tokens found a vector in a file of them, and how many didn't."""
+
+    @property
+    def plan(self) -> Plan:
+        return self.course.plan
 
 
 def outcome_of(run: Run, model: Model, state: State, world: World = SOLO) -> Outcome:
@@ -57,7 +62,7 @@ def outcome_of(run: Run, model: Model, state: State, world: World = SOLO) -> Out
         fill(model, run.checkpoints.load_best())
     return Outcome(
         model=model.eval(),
-        plan=run.plan,
+        course=course_of(run.plan, run.replan),
         steps=state.step,
         tokens=state.tokens,
         ending=state.ending,

@@ -33,6 +33,7 @@ from lmcli.training.outcome import Outcome, bytes_per_weight, compute_of, outcom
 from lmcli.training.plan import Batching, Plan
 from lmcli.training.planner import Corpus, plan_pretraining
 from lmcli.training.reasons import reasons
+from lmcli.training.recorded import Course, begin, known_course
 from lmcli.training.shared_run import open_run, say_idle
 from lmcli.training.shortage import Demand, demand
 from lmcli.training.sources import WindowSource
@@ -71,13 +72,15 @@ def pretrain(
     settle = partial(extension.settle, asked=origin.extend, schedule=config.schedule, of=origin.model)
     run = open_run(directory, key, world, origin.made_from, settle)
     run.tell(progress)
-    bench = _Bench(tokens, model, config, compute_of(config, run.plan, world), origin, world)
+    course = known_course(origin.course, config)
+    compute = compute_of(config, run.plan or (course.plan if course else None), world)
+    bench = _Bench(tokens, model, config, compute, origin, world)
     if run.plan is None:
-        plan = bench.plan(world.clock(clock.elapsed), progress)
-        check_space(directory, plan.parameters * bytes_per_weight(config))
-        for reason in reasons(plan, bench.corpus, model, config):
+        course = course or Course(bench.plan(world.clock(clock.elapsed), progress))
+        check_space(directory, course.plan.parameters * bytes_per_weight(config))
+        for reason in reasons(course.plan, bench.corpus, model, config):
             progress.detail(str(reason))
-        run.begin(plan)
+        begin(run, course, progress)
     assert run.plan is not None
     needed = bench.demand(run.plan.model, run.plan.batching.rows, run.plan.batching.micro_rows)
     needed.check()

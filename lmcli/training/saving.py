@@ -48,6 +48,18 @@ class Saving:
         self._errand = Errand()
         self._best: dict[str, Tensor] | None = None
         self._saved: int | None = None
+        self._postponed = False
+
+    def is_due(self, state: State, every: int, asked: bool) -> bool:
+        """Whether to save after a step: at intervals, at the end, and when it is asked for.
+
+        While the loss is so high that the run may diverge, nothing replaces the last checkpoint from before at an
+        interval; that comes later then.
+        """
+        self._postponed = self._postponed or state.step % every == 0
+        due = bool(state.ending) or asked or (self._postponed and not state.health.is_in_doubt)
+        self._postponed = self._postponed and not due
+        return due
 
     def resume(self) -> State | None:
         """Fill model and optimizer from the last checkpoint, and return where it stands; None before the first."""

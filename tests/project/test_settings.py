@@ -13,6 +13,7 @@ from lmcli.errors import ConfigError
 from lmcli.project import document
 from lmcli.project.lock import Override
 from lmcli.project.settings import Given, Resolved, belongs, resolve, variable
+from lmcli.training.config import FinetuneConfig, PretrainConfig
 from tests.project.toys import make_project, tree_bytes
 from tests.toy_sections import Heavy, Plain, Toy
 
@@ -189,6 +190,14 @@ def test_a_short_key_reaches_the_one_section_of_its_kind(toml: Any) -> None:
     assert found.sections["finetune.chat"].steps == 3
     assert found.overrides.keys() == {"finetune.chat.steps", "finetune.chat.width"}
     assert found.sections["model"].steps == 10
+
+
+def test_the_learning_rate_has_a_short_key(toml: Any) -> None:
+    tables = {"train": PretrainConfig, "finetune.chat": FinetuneConfig}
+    found = resolve(tables, toml(""), Given(sets=["train.lr=0.5", "finetune.lr=0.25"]))
+    assert found.sections["train"].optimizer.lr == 0.5
+    assert found.sections["finetune.chat"].optimizer.lr == 0.25
+    assert set(found.overrides) == {"train.optimizer.lr", "finetune.chat.optimizer.lr"}
 
 
 def test_only_what_concerns_a_section_reaches_it(toml: Any) -> None:

@@ -210,6 +210,27 @@ def test_a_validation_that_is_not_finite_after_a_step_that_was_left_out_stops_th
     assert rows_of(tmp_path)[-1]["diverged"] == "validation loss is inf"
 
 
+def test_weights_that_an_update_made_infinite_are_not_saved(tmp_path: Path) -> None:
+    parts = ingredients(AdamW(), validate=None)
+    take = parts.stepper.optimizer.step
+
+    def broken(scale: float) -> None:
+        take(scale)
+        if taken() == 6:
+            with torch.no_grad():
+                parts.stepper.model.embedding.fill_(math.inf)  # type: ignore[operator, union-attr]
+
+    def taken() -> float:
+        return float(next(value for name, value in parts.stepper.optimizer.state().items() if name.endswith(".step")))
+
+    parts.stepper.optimizer.step = broken  # type: ignore[method-assign]
+    with pytest.raises(DivergedError, match=r"at step 6 .*the weights are not finite any more; .* is step 4"):
+        run_tiny(tmp_path, parts, save_every=2)
+    last = RunDirectory(tmp_path, "key").checkpoints.last
+    assert last is not None
+    assert last.step == 4
+
+
 @pytest.mark.parametrize("step", [5, 6, 7])
 def test_a_stop_around_a_step_that_is_left_out_changes_nothing(step: int, tmp_path: Path) -> None:
     torch.set_num_threads(1)
@@ -266,12 +287,15 @@ def test_a_loss_that_stays_high_is_warned_of_and_stops_only_when_asked(tmp_path:
     notes = Notes()
     assert run_tiny(tmp_path / "warned", wild(), progress=notes, **WILD).ending == "steps"
     assert len([line for line in notes.said if "above 3 times its usual" in line]) == 1
+    saved = RunDirectory(tmp_path / "warned", "key").checkpoints.last
+    assert saved is not None
+    assert saved.step == 120
     with pytest.raises(DivergedError, match=r"at step 80 .*above 3 times its usual .* for 50 steps") as error:
         run_tiny(tmp_path / "stopped", wild(stop_on_divergence=True), **WILD)
     assert error.value.exit_code == 7
     last = RunDirectory(tmp_path / "stopped", "key").checkpoints.last
     assert last is not None
-    assert last.step == 60
+    assert last.step == 30  # from before
     assert "above 3 times" in rows_of(tmp_path / "stopped")[-1]["diverged"]
 
 

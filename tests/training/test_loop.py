@@ -202,11 +202,17 @@ def test_the_best_weights_are_those_of_the_best_validation(tmp_path: Path) -> No
 
 
 def test_it_stops_early_after_as_many_worse_validations(tmp_path: Path) -> None:
-    parts = ingredients(AdamW(), validate=figures(5, 3, 4, 2, 3, 3, 9), early_stop=2)
+    parts = ingredients(AdamW(), validate=figures(5, 3, 4, 2, 3, 3, 9), early_stop=2, cooldown_start=None)
     state = run_tiny(tmp_path, parts, eval_every=2)
     assert (state.ending, state.step, state.worse) == ("early stop", 12, 2)
     assert state.best is not None
     assert state.best.step == 8
+
+
+def test_before_the_cooldown_nothing_stops_early(tmp_path: Path) -> None:
+    parts = ingredients(AdamW(), validate=figures(1, 2, 3, 4, 5, 6, 7, 8, 9), early_stop=2, cooldown_start=0.4)
+    state = run_tiny(tmp_path, parts, eval_every=2)
+    assert (state.ending, state.step) == ("early stop", 12)  # 0.4 of 21 steps are 8.4
 
 
 def test_without_validation_the_last_step_is_the_best(tmp_path: Path) -> None:
