@@ -210,7 +210,7 @@ def test_processes_plan_a_time_budget_together(strategy: str, trained: Path) -> 
     run = json.loads((trained / "runs" / "model" / "run.json").read_text())
     assert run["plan"]["budget"]["seconds"] == 12
     assert run["plan"]["batching"]["micro_rows"] * 2 >= run["plan"]["batching"]["rows"]
-    assert lock(trained)["model"]["report"]["steps"] == (run["replan"] or run["plan"]["pace"])["steps"]
+    assert lock(trained)["model"]["report"]["steps"] == [run["plan"]["pace"], *run["replans"]][-1]["steps"]
 
 
 @contextlib.contextmanager

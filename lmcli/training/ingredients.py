@@ -41,8 +41,7 @@ class Ingredients:
     probes: Sequence[Probe] = ()
     replan: Callable[[int, float, float], Replan] | None = None
     """(step, seconds that a step cost with all that went on around it, seconds elapsed) -> the rest of the run; asked
-    once, when the share `replan_at` of the run is done."""
-    replan_at: float = 0.4
+    when the shares of it in REPLAN_AT are done."""
     cooldown_start: float | None = None
     """The share of the run after which the schedule cools down: the state before that is kept."""
     extend: Callable[[State], Extension] | None = None

@@ -16,6 +16,7 @@ from lmcli.training.average import best_view
 from lmcli.training.clock import Clock
 from lmcli.training.collection import no_collection
 from lmcli.training.ingredients import Ingredients
+from lmcli.training.plan import REPLAN_AT
 from lmcli.training.run_log import RunLog
 from lmcli.training.saving import Saving
 from lmcli.training.shared_run import Run
@@ -114,7 +115,7 @@ class _Loop:
             if stable is None or stable.step != step:
                 self._save(stable=True)
             if self._parts.extend is not None and not self._run.extensions:
-                self._replan_once(task, due=True)
+                self._replan(task, due=True)
                 self._run.log_extension(self._parts.extend(self._state))
                 task.resize(self._run.timeline.steps)
         if self._run.extensions and step == self._run.extensions[-1].step:
@@ -194,7 +195,7 @@ class _Loop:
         if saves:
             self._save()
         if not state.ending:
-            self._replan_once(task)
+            self._replan(task)
 
     def _watch_loss(self, state: State, row: Mapping[str, Any]) -> State:
         """Say what the loss of a step says. Raises DivergedError for a divergence that is to stop the run."""
@@ -216,20 +217,24 @@ class _Loop:
                     probe.call(step, self._model)
             self._model.train()
 
-    def _replan_once(self, task: Task, *, due: bool = False) -> None:
-        """At the start of the cooldown, fit the rest of the run to the time that is left; logged before it counts."""
-        step, elapsed = self._state.step, self._clock.elapsed()
-        step_seconds = self._stride.seconds(step, elapsed)
-        if self._parts.replan is None or self._run.replan or self._run.extensions or step_seconds is None:
+    def _replan(self, task: Task, *, due: bool = False) -> None:
+        """From the start of the cooldown on, fit the rest of the run to the time that is left; logged before it counts.
+
+        `due` is a first time that is wanted now.
+        """
+        step, elapsed, done = self._state.step, self._clock.elapsed(), len(self._run.replans)
+        seconds = self._stride.seconds(step, elapsed)
+        if self._parts.replan is None or self._run.extensions or seconds is None or done == len(REPLAN_AT):
             return
-        if not due and self._run.timeline.progress(step) < self._parts.replan_at:
+        if self._run.timeline.progress(step) < REPLAN_AT[done] and not (due and not done):
             return
-        change = self._parts.replan(step, step_seconds, elapsed)
-        self._run.log_replan(change)
+        before = self._run.timeline.steps
+        self._run.log_replan(self._parts.replan(step, seconds, elapsed))
+        self._stride = self._new_stride()
         steps = self._run.timeline.steps  # those of rank 0
         task.resize(steps)
-        if abs(steps - self._pace.steps) > 0.02 * self._pace.steps:
-            self._progress.say(f"{steps} steps instead of {self._pace.steps} fit the time that is left")
+        if abs(steps - before) > 0.02 * before:
+            self._progress.say(f"{steps} steps instead of {before} fit the time that is left")
 
     def _save(self, *, stable: bool = False) -> None:
         self._state = replace(self._state, elapsed=round(self._clock.elapsed(), 3))

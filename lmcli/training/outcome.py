@@ -62,7 +62,7 @@ def outcome_of(run: Run, model: Model, state: State, world: World = SOLO) -> Out
         fill(model, run.checkpoints.load_best())
     return Outcome(
         model=model.eval(),
-        course=course_of(run.plan, run.replan),
+        course=course_of(run.plan, run.replans),
         steps=state.step,
         tokens=state.tokens,
         ending=state.ending,

@@ -11,6 +11,11 @@ from lmcli.errors import ArtifactError
 from lmcli.models.config import ModelConfig
 
 
+REPLAN_AT = (0.4, 0.7, 0.9)
+"""The shares of a run after which what follows is fitted to the time that is left: the cooldown begins after the first
+of them, as a rule, and ends on time although the machine's pace may change."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batching:
     """How the data of a step are arranged: `rows` windows or examples, `micro_rows` of them computed at once."""
@@ -94,6 +99,10 @@ class Replan:
     step: int
     steps: int
 
+    def progress(self, step: float, before: float) -> float:
+        """The share of the run that is done after `step` > `self.step`, where `before` was done."""
+        return before + (1 - before) * (step - self.step) / (self.steps - self.step)
+
 
 @dataclass(frozen=True, slots=True)
 class Extension:
@@ -123,7 +132,7 @@ class Timeline:
     """Which share of the run each step stands for; a re-plan or an extension stretches or shortens what follows it."""
 
     planned: int
-    replan: Replan | None = None
+    replans: tuple[Replan, ...] = ()
     extensions: tuple[Extension, ...] = ()
 
     @property
@@ -131,22 +140,25 @@ class Timeline:
         """The number of the last step."""
         if self.extensions:
             return self.extensions[-1].steps
-        return self.replan.steps if self.replan else self.planned
+        return self.replans[-1].steps if self.replans else self.planned
 
     @property
     def unextended(self) -> Timeline:
-        return Timeline(self.planned, self.replan)
+        return Timeline(self.planned, self.replans)
 
     def progress(self, step: float) -> float:
         """The share of the run that is done after `step`, in [0, 1]; continuous and rising, whatever was re-planned."""
         if self.extensions:
             *others, last = self.extensions
-            earlier = Timeline(self.planned, self.replan, tuple(others))
+            earlier = Timeline(self.planned, self.replans, tuple(others))
             return last.progress(step, earlier.progress(last.step)) if step > last.step else earlier.progress(step)
-        if self.replan is None or step <= self.replan.step:
+        if not self.replans:
             return step / self.planned if self.planned else 1.0
-        before = self.replan.step / self.planned
-        return before + (1 - before) * (step - self.replan.step) / (self.replan.steps - self.replan.step)
+        *before, replan = self.replans
+        unchanged = Timeline(self.planned, tuple(before))
+        return (
+            replan.progress(step, unchanged.progress(replan.step)) if step > replan.step else unchanged.progress(step)
+        )
 
     def cools_down_after(self, step: int, start: float) -> bool:
         """Whether `step` is the last one at the full rate, when the schedule cools down from the share `start` on.

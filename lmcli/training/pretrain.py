@@ -33,7 +33,7 @@ from lmcli.training.outcome import Outcome, bytes_per_weight, compute_of, outcom
 from lmcli.training.plan import Batching, Plan
 from lmcli.training.planner import Corpus, plan_pretraining
 from lmcli.training.reasons import reasons
-from lmcli.training.recorded import Course, begin, known_course
+from lmcli.training.recorded import known_course, repeat
 from lmcli.training.shared_run import open_run, say_idle
 from lmcli.training.shortage import Demand, demand
 from lmcli.training.sources import WindowSource
@@ -76,11 +76,14 @@ def pretrain(
     compute = compute_of(config, run.plan or (course.plan if course else None), world)
     bench = _Bench(tokens, model, config, compute, origin, world)
     if run.plan is None:
-        course = course or Course(bench.plan(world.clock(clock.elapsed), progress))
-        check_space(directory, course.plan.parameters * bytes_per_weight(config))
-        for reason in reasons(course.plan, bench.corpus, model, config):
+        plan = course.plan if course else bench.plan(world.clock(clock.elapsed), progress)
+        check_space(directory, plan.parameters * bytes_per_weight(config))
+        for reason in reasons(plan, bench.corpus, model, config):
             progress.detail(str(reason))
-        begin(run, course, progress)
+        if course:
+            repeat(run, course, progress)
+        else:
+            run.begin(plan)
     assert run.plan is not None
     needed = bench.demand(run.plan.model, run.plan.batching.rows, run.plan.batching.micro_rows)
     needed.check()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,26 +12,25 @@ import torch
 from lmcli.models.config import ComputeConfig
 from lmcli.models.device import resolve_compute
 from lmcli.progress import Progress
-from lmcli.training.plan import Plan, Replan
+from lmcli.training.plan import REPLAN_AT, Plan, Replan
 from lmcli.training.shared_run import Run
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """A plan, and what a time budget made of it on the way; None where the length was no time."""
+    """A plan, and what a time budget made of it on the way; nothing where the length was no time."""
 
     plan: Plan
-    replan: Replan | None = None
+    replans: tuple[Replan, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return {**self.plan.to_json(), "replan": dataclasses.asdict(self.replan) if self.replan else None}
+        return {**self.plan.to_json(), "replans": [dataclasses.asdict(replan) for replan in self.replans]}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Course:
         """The course that `to_json` wrote. Raises ArtifactError for anything else."""
-        replan = values.get("replan")
-        plan = Plan.from_json({key: value for key, value in values.items() if key != "replan"})
-        return cls(plan, Replan(**replan) if replan else None)
+        plan = Plan.from_json({key: value for key, value in values.items() if key != "replans"})
+        return cls(plan, tuple(Replan(**item) for item in values.get("replans", ())))
 
 
 def known_course(course: Course | None, config: ComputeConfig) -> Course | None:
@@ -42,18 +41,17 @@ def known_course(course: Course | None, config: ComputeConfig) -> Course | None:
     return course if len(kinds) == 1 else None
 
 
-def begin(run: Run, course: Course, progress: Progress) -> None:
-    """Begin a run that is to take `course`; one that was taken before has its end already."""
+def repeat(run: Run, course: Course, progress: Progress) -> None:
+    """Begin a run that takes `course`, which was taken before: the clock changes nothing more about it."""
     run.begin(course.plan)
-    if course.replan:
-        run.log_replan(course.replan)
-        steps = course.replan.steps
-        progress.say(f"{steps} steps, as lmcli.lock has them; --force measures this machine anew")
+    if course.plan.budget:
+        known = course.replans or (Replan(0, course.plan.pace.steps),)
+        for replan in (*known, *[known[-1]] * (len(REPLAN_AT) - len(known))):  # the same once more changes nothing
+            run.log_replan(replan)
+        progress.say(f"{run.timeline.steps} steps, as lmcli.lock has them; --force measures this machine anew")
 
 
-def course_of(plan: Plan, replan: Replan | None) -> Course:
-    """The course of a run that is over. A time that was never fitted to the clock anew is not to be when it is taken
-    again, so it gets a re-plan that changes nothing."""
-    if plan.budget and replan is None:
-        replan = Replan(0, plan.pace.steps)
-    return Course(plan, replan)
+def course_of(plan: Plan, replans: Sequence[Replan]) -> Course:
+    """The course of a run that is over, without re-plans that changed nothing."""
+    kept = [replan for replan in dict.fromkeys(replans) if replan != Replan(0, plan.pace.steps)]
+    return Course(plan, tuple(kept))

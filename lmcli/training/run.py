@@ -33,7 +33,7 @@ class RunDirectory:
         self.key = key
         self.made_from = dict(made_from or {})
         self.plan: Plan | None = None
-        self.replan: Replan | None = None
+        self.replans: tuple[Replan, ...] = ()
         self.extensions: tuple[Extension, ...] = ()
         self.moved: str | None = None
         """Where the run went that was here, and why; None when none was moved."""
@@ -50,7 +50,7 @@ class RunDirectory:
         if self.path.is_dir() and (values := self._read()) is not None:
             if values["key"] == self.key:
                 self.plan = Plan.from_json(values["plan"])
-                self.replan = Replan(**values["replan"]) if values["replan"] else None
+                self.replans = tuple(Replan(**item) for item in values["replans"])
                 self.extensions = tuple(Extension(**item) for item in values.get("extensions", ()))
             else:
                 self.moved = f"{_differences(values.get('made_from', {}), self.made_from)}; {_moved(self.path)}"
@@ -67,7 +67,7 @@ class RunDirectory:
             return None
         try:
             values: dict[str, Any] = json.loads(self.file.read_bytes())
-            known = values["format"] == FORMAT and {"key", "plan", "replan"} <= values.keys()
+            known = values["format"] == FORMAT and {"key", "plan", "replans"} <= values.keys()
         except (ValueError, KeyError, TypeError):
             raise ArtifactError(f"{self.file} is damaged", "train anew with --force") from None
         if not known:
@@ -77,7 +77,7 @@ class RunDirectory:
     def leave(self, reason: str) -> None:
         """Move this run aside, as for another key, and stand at the beginning of a new one."""
         self.moved = f"{reason}; {_moved(self.path)}"
-        self.plan, self.replan, self.extensions = None, None, ()
+        self.plan, self.replans, self.extensions = None, (), ()
         self._open()
         self._open_logs()
 
@@ -93,7 +93,7 @@ class RunDirectory:
 
     def log_replan(self, replan: Replan) -> None:
         """Write a re-plan durably; it may take effect afterwards."""
-        self.replan = replan
+        self.replans = (*self.replans, replan)
         self._write()
 
     def log_extension(self, extension: Extension) -> None:
@@ -107,7 +107,7 @@ class RunDirectory:
             "format": FORMAT,
             "key": self.key,
             "plan": self.plan.to_json(),
-            "replan": dataclasses.asdict(self.replan) if self.replan else None,
+            "replans": [dataclasses.asdict(item) for item in self.replans],
             "extensions": [dataclasses.asdict(item) for item in self.extensions],
             "made_from": self.made_from,
         }
@@ -117,7 +117,7 @@ class RunDirectory:
     def timeline(self) -> Timeline:
         """Steps and progress as planned, re-planned and extended so far."""
         assert self.plan is not None
-        return Timeline(self.plan.pace.steps, self.replan, self.extensions)
+        return Timeline(self.plan.pace.steps, self.replans, self.extensions)
 
 
 def _moved(path: Path) -> str:

@@ -68,7 +68,7 @@ class Run(Protocol):
 
     path: Path
     plan: Plan | None
-    replan: Replan | None
+    replans: tuple[Replan, ...]
     extensions: tuple[Extension, ...]
 
     @property
@@ -124,13 +124,13 @@ class SharedRun:
         self.checkpoints: Saved = _checkpoints(world, path, self._own)
         plan = world.first(self._own.plan.to_json() if self._own and self._own.plan else None)
         self.plan = Plan.from_json(plan) if plan else None
-        self.replan = self._heard(self._own.replan if self._own else None)
+        self.replans = self._heard_replans()
         self.extensions = self._heard_extensions()
 
     @property
     def timeline(self) -> Timeline:
         assert self.plan is not None
-        return Timeline(self.plan.pace.steps, self.replan, self.extensions)
+        return Timeline(self.plan.pace.steps, self.replans, self.extensions)
 
     def tell(self, progress: Progress) -> None:
         """As RunDirectory.tell, which rank 0 knows."""
@@ -148,7 +148,7 @@ class SharedRun:
         """Rank 0's clock counts."""
         if self._own:
             self._own.log_replan(replan)
-        self.replan = self._heard(replan)
+        self.replans = self._heard_replans()
 
     def log_extension(self, extension: Extension) -> None:
         """Rank 0's clock counts."""
@@ -160,9 +160,9 @@ class SharedRun:
         known = self._own.extensions if self._own else ()
         return tuple(Extension(**item) for item in self._world.first([dataclasses.asdict(item) for item in known]))
 
-    def _heard(self, replan: Replan | None) -> Replan | None:
-        values = self._world.first(dataclasses.asdict(replan) if replan else None)
-        return Replan(**values) if values else None
+    def _heard_replans(self) -> tuple[Replan, ...]:
+        known = self._own.replans if self._own else ()
+        return tuple(Replan(**item) for item in self._world.first([dataclasses.asdict(item) for item in known]))
 
 
 def _checkpoints(world: World, path: Path, own: RunDirectory | None) -> Saved:

@@ -97,11 +97,11 @@ def test_an_extended_timeline_rises_and_cools_down_as_if_it_had_been_planned(
     schedule = Wsd(cooldown=cooldown, warmup=0.0)
     start = cooldown_start(schedule)
     assert start is not None
-    replan = None
+    replans: tuple[Replan, ...] = ()
     if replanned is not None:
         at = max(1, int(start * planned))
-        replan = Replan(at, max(at + 1, round(replanned * planned)))
-    timeline = Timeline(planned, replan)
+        replans = (Replan(at, max(at + 1, round(replanned * planned))),)
+    timeline = Timeline(planned, replans)
     for times in (factor, factor * again):
         stable = [step for step in range(timeline.steps) if timeline.cools_down_after(step, start)]
         if not stable:

@@ -308,18 +308,42 @@ def budgeted(path: Path, seconds_of_a_step: float, progress: Silent | None = Non
 
 
 @pytest.mark.parametrize(("seconds_of_a_step", "steps"), [(1.0, 21), (1.5, 14), (0.5, 42)])
-def test_the_rest_of_the_run_is_fitted_to_the_budget_once(seconds_of_a_step: float, steps: int, tmp_path: Path) -> None:
+def test_the_rest_of_the_run_is_fitted_to_the_budget(seconds_of_a_step: float, steps: int, tmp_path: Path) -> None:
     notes = Notes()
     asked = budgeted(tmp_path, seconds_of_a_step, notes)
-    assert asked == [Replan(9, steps)]
+    assert asked[0] == Replan(9, steps)
+    assert {replan.steps for replan in asked} == {steps}
     rows = rows_of(tmp_path)
     assert rows[-1]["step"] == steps
     assert rows[-1]["elapsed"] == pytest.approx(steps * seconds_of_a_step)
     rates = [row["lr"] for row in rows]
     assert all(later <= earlier for earlier, later in itertools.pairwise(rates))
     assert rates[-1] < 0.15 * max(rates)
-    assert RunDirectory(tmp_path, "key").replan == asked[0]
+    assert list(RunDirectory(tmp_path, "key").replans) == asked
     assert bool(notes.said) == (steps != STEPS)
+
+
+@pytest.mark.parametrize("later", [2.0, 0.5])
+def test_a_machine_that_changes_its_pace_during_the_cooldown_ends_on_time(later: float, tmp_path: Path) -> None:
+    """60 seconds of a second each at first: the pace changes after half of them."""
+    time = [0.0]
+
+    def ticking(source: Source) -> Source:
+        def call(number: int) -> Sequence[Batch]:
+            time[0] += 1.0 if number <= 30 else later
+            return source(number)
+
+        return call
+
+    def replan(step: int, step_seconds: float, elapsed: float) -> Replan:
+        return Replan(step, step + max(1, int((60 - elapsed) / step_seconds)))
+
+    run = RunDirectory(tmp_path, "key")
+    run.begin(plan(steps=60))
+    state = train(run, ingredients(AdamW(), wrap=ticking, replan=replan), Silent(), Clock(0.0, lambda: time[0]))
+    assert len(run.replans) >= 2
+    assert time[0] == pytest.approx(60, rel=0.05)
+    assert state.step == pytest.approx(30 + 30 / later, rel=0.05)
 
 
 def test_the_pace_is_that_of_whole_windows(tmp_path: Path) -> None:
@@ -341,7 +365,8 @@ def test_the_pace_is_that_of_whole_windows(tmp_path: Path) -> None:
     begun = plan()
     run.begin(replace(begun, batching=replace(begun.batching, pieces=2, cut_steps=4)))
     train(run, ingredients(AdamW(), wrap=ticking, replan=replan), Silent(), Clock(0.0, lambda: time[0]))
-    assert found == [pytest.approx(3.0)]
+    assert found
+    assert found == pytest.approx([3.0] * len(found))
 
 
 def test_a_replan_is_durable_before_it_counts_and_is_replayed(tmp_path: Path) -> None:

@@ -194,14 +194,19 @@ def test_heads_divide_any_width(width: int, heads: int) -> None:
 
 
 @settings(deadline=None, max_examples=50)
-@given(planned=st.integers(2, 1000), at=st.floats(0.1, 0.9), steps=st.integers(1, 2000))
-def test_progress_rises_evenly_to_one_through_a_replan(planned: int, at: float, steps: int) -> None:
-    step = max(1, int(at * planned))
-    timeline = Timeline(planned, Replan(step, step + steps))
+@given(planned=st.integers(2, 1000), changes=st.lists(st.tuples(st.floats(0.1, 0.9), st.integers(1, 900)), max_size=3))
+def test_progress_rises_to_one_through_any_replans(planned: int, changes: list[tuple[float, int]]) -> None:
+    timeline, last = Timeline(planned), 0
+    for share, steps in changes:
+        step = max(last, int(share * timeline.steps))
+        if step == timeline.steps:
+            break
+        before, last = timeline, step
+        timeline = Timeline(planned, (*before.replans, Replan(step, step + steps)))
+        assert [timeline.progress(n) for n in range(step + 1)] == [before.progress(n) for n in range(step + 1)]
     places = [timeline.progress(n) for n in range(timeline.steps + 1)]
     assert places[0] == 0
     assert places[-1] == pytest.approx(1)
-    assert places[step] == Timeline(planned).progress(step)
     assert all(early < late for early, late in itertools.pairwise(places))
 
 
