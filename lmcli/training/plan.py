@@ -10,7 +10,6 @@ from typing import Any
 from lmcli.errors import ArtifactError
 from lmcli.models.config import ModelConfig
 
-
 REPLAN_AT = (0.4, 0.7, 0.9)
 """The shares of a run after which what follows is fitted to the time that is left: the cooldown begins after the first
 of them, as a rule, and ends on time although the machine's pace may change."""
