@@ -107,6 +107,34 @@ def test_the_winner_is_written_into_lmcli_toml(lmcli: Lmcli, trained: Path) -> N
     assert shown["model.width"]["origin"].startswith("lmcli.toml:")
 
 
+def test_settings_of_any_form_can_win_and_be_written(lmcli: Lmcli, trained: Path) -> None:
+    line = ("sweep", "--steps", 12, "--set", "train.optimizer.options.lr=1e-3,2e-3", *LINE[7:])
+    ran = lmcli(
+        *line,
+        *("--set", "train.optimizer=torch.optim:RAdam", "--set", "train.objective=causal", "--json", "--write"),
+    )
+    assert ran.code == 0, ran.err
+    won = ran.json["winner"]["settings"]
+    assert (won["train.optimizer"], won["train.objective"]) == ("torch.optim:RAdam", ["causal"])
+    assert won["train.optimizer.options.lr"] in (1e-3, 2e-3)
+    assert lmcli("train", "--dry-run").code == 0
+    shown = {
+        row["table"] + "." + row["key"]: row["value"] for row in lmcli("config", "show", "--json").json["settings"]
+    }
+    assert shown["train.optimizer"]["options"] == {"lr": won["train.optimizer.options.lr"]}
+    assert [item["name"] for item in shown["train.objective"]] == ["causal"]
+
+
+def test_other_word_vectors_begin_another_sweep(lmcli: Lmcli, trained: Path) -> None:
+    line = ("sweep", "--steps", 8, "--set", "model.vectors=words.txt", *LINE[7:])
+    assert "no file words.txt" in lmcli(*line).err
+    (trained / "words.txt").write_text("the " + "0.1 " * 32 + "\n")
+    for number in (1, 2):
+        assert lmcli(*line, "--json").code == 0
+        assert len(list(trained.glob("runs/sweep-*"))) == number
+        (trained / "words.txt").write_text("the " + "0.2 " * 32 + "\n")
+
+
 def test_a_trial_that_diverges_is_the_last(lmcli: Lmcli, trained: Path) -> None:
     line = [str(item).replace("lr=1e-5,0.01", "lr=0.01,1e30") for item in LINE]
     ran = lmcli(*line, "--json", "--set", "train.optimizer=adamw")
@@ -185,6 +213,7 @@ def test_dry_run_says_what_would_be_done(lmcli: Lmcli, trained: Path) -> None:
         (("sweep", "--steps", 10, "--set", "model.depth=1,2", "--seeds", "a"), 2, "no list of different numbers"),
         (("sweep", "--steps", 10, "--set", "train.seed=1,2", "--seeds", "1,2"), 3, "are both given"),
         (("sweep", "--steps", 10, "--set", "train.extend=2x,3x"), 3, "a sweep trains new models"),
+        (("sweep", "--steps", 10, "--set", "train.length=1m,2m"), 3, "--budget 20m"),
     ],
 )
 def test_what_can_not_be_swept_is_refused(

@@ -24,7 +24,7 @@ def swept(session: Session, length: str, seeds: str | None, write: bool) -> Show
     with project.writing():
         sweep = sweeps.plan(project, given, length, numbers)
         run(project, sweep, session.console, force=session.force)
-        winner = sweeps.values_of(sweep.winner)
+        winner = dict(sweep.winner.values)
         if write:
             set_values(project.document.path, winner)
     place = sweep.directory.relative_to(project.root).as_posix()

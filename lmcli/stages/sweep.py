@@ -14,9 +14,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lmcli import config
 from lmcli.errors import ArtifactError, ConfigError, DivergedError
+from lmcli.models.config import ModelConfig
+from lmcli.project.lock import InputRecord
 from lmcli.project.project import Project
 from lmcli.project.settings import Given
+from lmcli.project.stage import Artifact, Stage
 from lmcli.stages import train as training
 from lmcli.stages.graph import requests
 from lmcli.stages.trials import Result, Trial
@@ -84,13 +88,10 @@ def plan(project: Project, given: Given, budget: str, seeds: Sequence[int] = ())
     trials = [_trial(project, given, number, chosen, seeds) for number, chosen in enumerate(grid, start=1)]
     kept = min(stretch(trial) for trial in trials)
     planned = rounds(len(trials), length.amount / max(1, len(seeds)), kept)
-    manifest = project.manifest()
-    digests = {name: entry.digest for name, entry in manifest.entries.items() if name in ("tokens", "tokenizer")}
     parts = {
         "format": FORMAT,
         "budget": budget,
-        "inputs": digests,
-        "trials": [[t.settings, dict(t.stage.requested)] for t in trials],
+        "trials": [[t.settings, t.stage.requested, _digests(project, t.stage)] for t in trials],
         **({"seeds": list(seeds)} if seeds else {}),
     }
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -108,6 +109,9 @@ def _grid(sets: Sequence[str]) -> list[dict[str, str]]:
             raise ConfigError(f"--set {item}: no value", "write --set KEY=VALUE,VALUE")
         if key.strip() in values:
             raise ConfigError(f"--set {key.strip()} is given twice", "name its values at once: KEY=VALUE,VALUE")
+        if key.strip() == "train.length":
+            hint = "--budget 20m, or --steps 4000, is for all trials together"
+            raise ConfigError(f"--set {item}: how long a trial is trained is for the rounds of the sweep to say", hint)
         values[key.strip()] = choices
     return combinations(values)
 
@@ -121,8 +125,37 @@ def _trial(project: Project, given: Given, number: int, chosen: dict[str, str], 
         raise ConfigError("a sweep trains new models", "leave out train.continue_from and train.extend")
     model = training.model_of(request)
     by_seed: dict[int, list[Result]] = {seed: [] for seed in seeds or (train.seed,)}
-    stage = training.assemble(request)
-    return Trial(number=number, settings=chosen, model=model, train=train, stage=stage, by_seed=by_seed)
+    stage, values = training.assemble(request), _values(chosen, model, train)
+    return Trial(number=number, settings=chosen, values=values, model=model, train=train, stage=stage, by_seed=by_seed)
+
+
+def _values(settings: Mapping[str, str], model: ModelConfig, train: PretrainConfig) -> dict[str, Any]:
+    """Settings as lmcli.toml states them: dotted key -> value."""
+    sections = {"model": model, "train": train}
+    found: dict[str, Any] = {}
+    for key, text in settings.items():
+        table, *path = key.split(".")
+        section = sections[table]
+        hint = config.leaf(type(section), tuple(path), config.dump(section), key)
+        value = config.parse(hint, text, key)
+        found[key] = list(value) if isinstance(value, tuple) else value
+    return found
+
+
+def records(project: Project, stage: Stage) -> dict[str, InputRecord]:
+    """What a trial reads, as far as it is there. Raises InputError for a file that isn't."""
+    entries = project.manifest().entries
+    found: dict[str, InputRecord] = {}
+    for name, item in stage.inputs.items():
+        if not isinstance(item, Artifact):
+            found[name] = InputRecord(item.listing(project.digests).digest)
+        elif item.name in entries:
+            found[name] = InputRecord(entries[item.name].digest, item.name)
+    return found
+
+
+def _digests(project: Project, stage: Stage) -> dict[str, str]:
+    return {name: record.digest for name, record in records(project, stage).items()}
 
 
 def stretch(trial: Trial) -> float:
@@ -139,16 +172,3 @@ def _read_results(sweep: Sweep) -> None:
             trial.read(item)
     except (ValueError, KeyError, TypeError):
         raise ArtifactError(f"{path} is damaged", "begin the sweep anew with --force") from None
-
-
-def values_of(trial: Trial) -> Mapping[str, Any]:
-    """Its settings as lmcli.toml states them: dotted key -> value."""
-    sections = {"model": trial.model, "train": trial.train}
-    found: dict[str, Any] = {}
-    for key, text in trial.settings.items():
-        table, *path = key.split(".")
-        value: Any = sections[table]
-        for part in path:
-            value = text if part == "name" and not hasattr(value, "name") else getattr(value, part)
-        found[key] = text if dataclasses.is_dataclass(value) else value
-    return found

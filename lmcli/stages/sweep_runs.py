@@ -10,13 +10,11 @@ from dataclasses import replace
 from lmcli.errors import DivergedError, InputError
 from lmcli.progress import Progress
 from lmcli.project import durable
-from lmcli.project.lock import InputRecord
 from lmcli.project.project import Project
 from lmcli.project.runner import Runner
 from lmcli.project.settings import Given
-from lmcli.project.stage import Files
 from lmcli.stages.graph import graph
-from lmcli.stages.sweep import TARGET, Sweep, stretch
+from lmcli.stages.sweep import TARGET, Sweep, records, stretch
 from lmcli.stages.train import run_key
 from lmcli.stages.trials import DIVERGED, Result, Trial
 from lmcli.training.config import PretrainConfig
@@ -79,19 +77,15 @@ def _result(project: Project, sweep: Sweep, trial: Trial, seed: int, number: int
     train, extend = _length(sweep, trial, number)
     train = replace(train, seed=seed)
     entries = project.manifest().entries
-    records = {name: InputRecord(entries[name].digest, name) for name in ("tokens", "tokenizer")}
-    vectors = trial.stage.inputs.get("vectors")
-    if isinstance(vectors, Files):
-        records["vectors"] = InputRecord(vectors.listing(project.digests).digest)
     requested = {
         **trial.stage.requested,
         "train": {**trial.stage.requested["train"], "length": train.length, "seed": seed},
     }
-    key = run_key(replace(trial.stage, requested=requested, seed=seed), records)
+    key = run_key(replace(trial.stage, requested=requested, seed=seed), records(project, trial.stage))
     tokens = project.directory(entries["tokens"])
     directory, started = sweep.directory / trial.run_name(seed), time.monotonic()
     tokenizer = project.directory(entries["tokenizer"])
-    words = project.root / trial.model.vectors if vectors else None
+    words = project.root / trial.model.vectors if trial.model.vectors else None
     origin = Origin(made_from={"requested": requested}, extend=extend, tokenizer=tokenizer, vectors=words)
     try:
         outcome = pretrain(tokens, trial.model, train, directory, key, progress, started, origin=origin)

@@ -54,6 +54,8 @@ class Trial:
     number: int
     settings: dict[str, str]
     """As they were given: dotted key -> text."""
+    values: Mapping[str, Any]
+    """The same as lmcli.toml states them."""
     model: ModelConfig
     train: PretrainConfig
     stage: Stage

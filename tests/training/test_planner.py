@@ -118,7 +118,9 @@ def test_a_counted_length_is_taken_at_its_word(length: str, steps: int | None, e
     assert epochs is None or plan.epochs == pytest.approx(epochs, rel=0.01)
 
 
-@pytest.mark.parametrize(("context", "pieces"), [(32, 1), (48, 1), (63, 1), (64, 2), (96, 2), (128, 4), (130, 2), (512, 4)])
+@pytest.mark.parametrize(
+    ("context", "pieces"), [(32, 1), (48, 1), (63, 1), (64, 2), (96, 2), (128, 4), (130, 2), (512, 4)]
+)
 def test_a_beginning_with_pieces_of_equal_length(context: int, pieces: int) -> None:
     batching = make(model=ModelConfig(context=context), length="40 steps").batching
     assert (batching.pieces, batching.cut_steps) == ((pieces, 10) if pieces > 1 else (1, 0))
