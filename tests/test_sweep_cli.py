@@ -13,7 +13,10 @@ import pytest
 
 from lmcli.errors import Stopped
 from lmcli.stages.trials import Result, together
+from lmcli.tokens.shards import TokenStream
 from lmcli.training import pretrain as pretraining
+from lmcli.training import shortage
+from lmcli.training.shortage import Demand, ShortageError
 from tests.conftest import Lmcli
 from tests.projects import command, digests, lock, tree
 
@@ -144,6 +147,50 @@ def test_a_trial_that_diverges_is_the_last(lmcli: Lmcli, trained: Path) -> None:
     assert [trial["results"][0]["bits_per_byte"] is None for trial in ran.json["trials"]] == [False, False, True, True]
 
 
+def test_a_trial_that_can_not_run_is_the_last_with_its_reason(
+    lmcli: Lmcli, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = shortage.Demand.check
+    short = ShortageError("training needs about 99 GiB of memory", "take a smaller model")
+
+    def check(demand: Demand) -> None:
+        if demand.shape.depth == 2:
+            raise short
+        real(demand)
+
+    monkeypatch.setattr(Demand, "check", check)
+    line = (*LINE, "--set", "model.heads=1,3")
+    ran = lmcli(*line, "--json")
+    assert ran.code == 0, ran.err
+    assert "trial-03: training needs about 99 GiB of memory" in ran.err
+    failed = {trial["number"]: trial["results"][0]["reason"] for trial in ran.json["trials"]}
+    assert [number for number, reason in failed.items() if not reason] == [1, 5]
+    assert "99 GiB" in failed[3]
+    assert "heads" in failed[2]
+    assert ran.json["winner"]["number"] == 5
+    monkeypatch.setattr(Demand, "check", real)
+    shown = lmcli(*line)
+    assert "trial-03 failed: training needs about 99 GiB of memory" in shown.out
+    assert "round" not in shown.err, "a finished sweep is only shown"
+
+
+def test_without_any_trial_that_can_run_a_sweep_says_why(lmcli: Lmcli, trained: Path) -> None:
+    ran = lmcli(*LINE[:7], "--set", "model.width=32", "--set", "model.heads=3,5")
+    assert ran.code == 3
+    assert "no trial came through; trial-01: " in ran.err
+
+
+def test_tokens_without_validation_text_are_refused_before_training(
+    lmcli: Lmcli, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TokenStream, "__len__", lambda stream: 0)
+    called = calls_of_pretrain(monkeypatch)
+    ran = lmcli(*LINE)
+    assert ran.code == 3
+    assert "compares by validation text" in ran.err
+    assert not called
+
+
 def test_a_schedule_without_a_cooldown_trains_anew_in_each_round(lmcli: Lmcli, trained: Path) -> None:
     ran = lmcli(*LINE, "--json", "--set", "train.schedule=cosine")
     assert ran.code == 0, ran.err
@@ -187,6 +234,7 @@ def test_one_seed_of_several_that_diverges_is_enough() -> None:
     good = Result(steps=4, seconds=1.0, loss=2.0, bits_per_byte=1.0, ending="steps")
     bad = Result(steps=0, seconds=0.0, loss=None, bits_per_byte=None, ending="diverged")
     assert together([good, bad]).score == (float("inf"), float("inf"))
+    assert together([good, Result.without_figures("failed", "too large")]).ending == "failed"
     assert together([good, replace(good, loss=3.0, bits_per_byte=1.5)]).score == (1.25, 2.5)
     assert together([good]) == good
 

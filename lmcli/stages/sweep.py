@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lmcli import config
-from lmcli.errors import ArtifactError, ConfigError, DivergedError
+from lmcli.errors import ArtifactError, ConfigError, DivergedError, InputError, LmcliError
 from lmcli.models.config import ModelConfig
 from lmcli.project.lock import InputRecord
 from lmcli.project.project import Project
@@ -23,7 +23,7 @@ from lmcli.project.settings import Given
 from lmcli.project.stage import Artifact, Stage
 from lmcli.stages import train as training
 from lmcli.stages.graph import requests
-from lmcli.stages.trials import Result, Trial
+from lmcli.stages.trials import FAILED, Result, Trial
 from lmcli.training.config import PretrainConfig
 from lmcli.training.halving import Round, better, combinations, rounds
 from lmcli.training.length import parse_length
@@ -41,14 +41,24 @@ class Sweep:
 
     @property
     def winner(self) -> Trial:
-        """The best of those that took part in the last round. Raises DivergedError when none of them came through."""
+        """The best of those that took part in the last round.
+
+        Raises DivergedError when all of them diverged, InputError when none could be trained.
+        """
         last = {
             trial.number: trial.results[-1].score for trial in self.trials if len(trial.results) == len(self.rounds)
         }
         best = self.trials[better(last, 1)[0] - 1]
         if best.results[-1].loss is None:
-            raise DivergedError("every trial diverged", "try lower learning rates (train.optimizer.lr)")
+            raise self._without_winner()
         return best
+
+    def _without_winner(self) -> LmcliError:
+        failed = next((trial for trial in self.trials if trial.results[-1].ending == FAILED), None)
+        if failed is None:
+            return DivergedError("every trial diverged", "try lower learning rates (train.optimizer.lr)")
+        message = f"no trial came through; {failed.name}: {failed.results[-1].reason}"
+        return InputError(message, "sweep other settings, or free what was lacking and add --force")
 
     def told_apart(self, trial: Trial) -> dict[str, str]:
         """The settings by which a trial differs from others; all of them when there is one trial."""

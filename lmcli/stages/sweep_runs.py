@@ -6,6 +6,7 @@ import json
 import os
 import time
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from lmcli.errors import DivergedError, InputError
 from lmcli.progress import Progress
@@ -16,9 +17,13 @@ from lmcli.project.settings import Given
 from lmcli.stages.graph import graph
 from lmcli.stages.sweep import TARGET, Sweep, records, stretch
 from lmcli.stages.train import run_key
-from lmcli.stages.trials import DIVERGED, Result, Trial
+from lmcli.stages.trials import DIVERGED, FAILED, Result, Trial
+from lmcli.tokens.shards import TokenStream
 from lmcli.training.config import PretrainConfig
 from lmcli.training.halving import Round, better
+
+if TYPE_CHECKING:
+    from lmcli.training.outcome import Outcome
 
 
 def run(project: Project, sweep: Sweep, progress: Progress, *, force: bool = False) -> None:
@@ -27,6 +32,8 @@ def run(project: Project, sweep: Sweep, progress: Progress, *, force: bool = Fal
     Raises ArtifactError when the tokens are stale, InputError without validation text, Stopped; the same call goes on.
     """
     Runner(project, graph(project, Given(environment=dict(os.environ))), progress).check_inputs(TARGET)
+    if not len(TokenStream.open(project.directory(project.entry("tokens")), "validation")):
+        raise InputError("a sweep compares by validation text, and the tokens have none", "see [tokens] split")
     if force and sweep.directory.exists():
         from lmcli.training.run import move_aside
 
@@ -60,20 +67,38 @@ def told(trial: Trial) -> str:
     """The latest result of a trial in a few words."""
     result = trial.results[-1]
     if result.loss is None:
-        return DIVERGED
+        return result.ending
     figure = f"loss {result.loss:.4f}" if result.bits_per_byte is None else f"{result.bits_per_byte:.4f} bits per byte"
     seeds = f", the mean of {len(trial.by_seed)} seeds {trial.apart:.4f} apart" if len(trial.by_seed) > 1 else ""
     return f"{figure} after {result.steps} steps, {result.seconds:.0f} s{seeds}"
 
 
 def _result(project: Project, sweep: Sweep, trial: Trial, seed: int, number: int, progress: Progress) -> Result:
-    """Train a trial's run up to where this round ends; one that has stopped early or diverged stays as it is."""
-    from lmcli.training.origin import Origin
-    from lmcli.training.pretrain import pretrain
+    """Train a trial's run up to where this round ends; one that has stopped early or has no figures stays as it is."""
+    from lmcli.training.shortage import ShortageError
 
     before = trial.by_seed[seed]
     if before and before[-1].ending != "steps":
         return before[-1]
+    try:
+        outcome = _trained(project, sweep, trial, seed, number, progress)
+    except (DivergedError, InputError, ShortageError) as error:
+        progress.warn(f"{trial.run_name(seed)}: {error.message}")
+        return Result.without_figures(DIVERGED if isinstance(error, DivergedError) else FAILED, error.message)
+    assert outcome.best is not None
+    return Result(
+        steps=outcome.steps,
+        seconds=outcome.elapsed,
+        loss=outcome.best.loss,
+        bits_per_byte=outcome.best.bits_per_byte,
+        ending=outcome.ending,
+    )
+
+
+def _trained(project: Project, sweep: Sweep, trial: Trial, seed: int, number: int, progress: Progress) -> Outcome:
+    from lmcli.training.origin import Origin
+    from lmcli.training.pretrain import pretrain
+
     train, extend = _length(sweep, trial, number)
     train = replace(train, seed=seed)
     entries = project.manifest().entries
@@ -87,20 +112,7 @@ def _result(project: Project, sweep: Sweep, trial: Trial, seed: int, number: int
     tokenizer = project.directory(entries["tokenizer"])
     words = project.root / trial.model.vectors if trial.model.vectors else None
     origin = Origin(made_from={"requested": requested}, extend=extend, tokenizer=tokenizer, vectors=words)
-    try:
-        outcome = pretrain(tokens, trial.model, train, directory, key, progress, started, origin=origin)
-    except DivergedError as error:
-        progress.warn(error.message)
-        return Result(steps=0, seconds=0.0, loss=None, bits_per_byte=None, ending=DIVERGED)
-    if outcome.best is None:
-        raise InputError("a sweep compares by validation text, and the tokens have none", "see [tokens] split")
-    return Result(
-        steps=outcome.steps,
-        seconds=outcome.elapsed,
-        loss=outcome.best.loss,
-        bits_per_byte=outcome.best.bits_per_byte,
-        ending=outcome.ending,
-    )
+    return pretrain(tokens, trial.model, train, directory, key, progress, started, origin=origin)
 
 
 def _length(sweep: Sweep, trial: Trial, number: int) -> tuple[PretrainConfig, str]:
