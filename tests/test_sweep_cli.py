@@ -159,7 +159,7 @@ def test_a_trial_that_can_not_run_is_the_last_with_its_reason(
         real(demand)
 
     monkeypatch.setattr(Demand, "check", check)
-    line = (*LINE, "--set", "model.heads=1,3")
+    line = ("sweep", "--steps", 120, *LINE[3:], "--set", "model.heads=1,3")
     ran = lmcli(*line, "--json")
     assert ran.code == 0, ran.err
     assert "trial-03: training needs about 99 GiB of memory" in ran.err
@@ -175,7 +175,7 @@ def test_a_trial_that_can_not_run_is_the_last_with_its_reason(
 
 
 def test_without_any_trial_that_can_run_a_sweep_says_why(lmcli: Lmcli, trained: Path) -> None:
-    ran = lmcli(*LINE[:7], "--set", "model.width=32", "--set", "model.heads=3,5")
+    ran = lmcli("sweep", "--steps", 10, "--set", "model.width=32", "--set", "model.heads=3,5")
     assert ran.code == 3
     assert "no trial came through; trial-01: " in ran.err
 
@@ -189,6 +189,21 @@ def test_tokens_without_validation_text_are_refused_before_training(
     assert ran.code == 3
     assert "compares by validation text" in ran.err
     assert not called
+
+
+def test_a_run_that_can_not_be_made_longer_is_trained_anew(
+    lmcli: Lmcli, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        calls_of_pretrain(patch, stop_at=5)
+        assert lmcli(*LINE).code == 143
+    (pointer,) = trained.glob("runs/sweep-*/trial-03/checkpoints.json")
+    pointer.write_text(json.dumps({**json.loads(pointer.read_text()), "stable": None}))
+    ran = lmcli(*LINE, "--json")
+    assert ran.code == 0, ran.err
+    assert [result["steps"] for result in ran.json["trials"][2]["results"]] == [6, 14]
+    assert (trained / ran.json["directory"] / "trial-03.1").is_dir()
+    assert not (trained / ran.json["directory"] / "trial-04.1").exists()
 
 
 def test_a_schedule_without_a_cooldown_trains_anew_in_each_round(lmcli: Lmcli, trained: Path) -> None:
@@ -262,6 +277,8 @@ def test_dry_run_says_what_would_be_done(lmcli: Lmcli, trained: Path) -> None:
         (("sweep", "--steps", 10, "--set", "train.seed=1,2", "--seeds", "1,2"), 3, "are both given"),
         (("sweep", "--steps", 10, "--set", "train.extend=2x,3x"), 3, "a sweep trains new models"),
         (("sweep", "--steps", 10, "--set", "train.length=1m,2m"), 3, "--budget 20m"),
+        (("sweep", "--steps", 29, "--set", "train.seed=1,2,3"), 3, "--steps 30 is enough"),
+        (("sweep", "--budget", "9s", "--set", "model.depth=1,2", "--seeds", "1,2"), 3, "--budget 20s is enough"),
     ],
 )
 def test_what_can_not_be_swept_is_refused(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,10 +27,12 @@ from lmcli.stages.graph import requests
 from lmcli.stages.trials import FAILED, Result, Trial
 from lmcli.training.config import PretrainConfig
 from lmcli.training.halving import Round, better, combinations, rounds
-from lmcli.training.length import parse_length
+from lmcli.training.length import Length, parse_length
 
 TARGET = "model"
 FORMAT = 2
+LEAST = {"seconds": 5, "steps": 5}
+"""Of a run, in the first round: in less not even the beginning of training is over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +101,7 @@ def plan(project: Project, given: Given, budget: str, seeds: Sequence[int] = ())
     trials = [_trial(project, given, number, chosen, seeds) for number, chosen in enumerate(grid, start=1)]
     kept = min(stretch(trial) for trial in trials)
     planned = rounds(len(trials), length.amount / max(1, len(seeds)), kept)
+    _check_shares(length, planned, max(1, len(seeds)))
     parts = {
         "format": FORMAT,
         "budget": budget,
@@ -108,6 +112,16 @@ def plan(project: Project, given: Given, budget: str, seeds: Sequence[int] = ())
     sweep = Sweep(directory=project.runs / f"sweep-{key[:8]}", unit=length.unit, rounds=planned, trials=trials)
     _read_results(sweep)
     return sweep
+
+
+def _check_shares(length: Length, planned: Sequence[Round], seeds: int) -> None:
+    """Raises ConfigError when the first round is too short to tell trials apart."""
+    first, least = planned[0], LEAST[length.unit]
+    if first.amount < least:
+        needed = math.ceil(least * first.trials * len(planned) * seeds)
+        flag, unit = ("--budget", "s") if length.unit == "seconds" else ("--steps", "")
+        message = f"the first round gives a run {first.amount:.2g} {length.unit}, and less than {least} say nothing"
+        raise ConfigError(message, f"{flag} {needed}{unit} is enough for so many trials; or try fewer values")
 
 
 def _grid(sets: Sequence[str]) -> list[dict[str, str]]:

@@ -14,12 +14,12 @@ from lmcli.project import durable
 from lmcli.project.project import Project
 from lmcli.project.runner import Runner
 from lmcli.project.settings import Given
+from lmcli.project.stage import Stage
 from lmcli.stages.graph import graph
-from lmcli.stages.sweep import TARGET, Sweep, records, stretch
+from lmcli.stages.sweep import TARGET, Sweep, records
 from lmcli.stages.train import run_key
 from lmcli.stages.trials import DIVERGED, FAILED, Result, Trial
 from lmcli.tokens.shards import TokenStream
-from lmcli.training.config import PretrainConfig
 from lmcli.training.halving import Round, better
 
 if TYPE_CHECKING:
@@ -85,6 +85,8 @@ def _result(project: Project, sweep: Sweep, trial: Trial, seed: int, number: int
     except (DivergedError, InputError, ShortageError) as error:
         progress.warn(f"{trial.run_name(seed)}: {error.message}")
         return Result.without_figures(DIVERGED if isinstance(error, DivergedError) else FAILED, error.message)
+    if outcome is None:
+        return before[-1]
     assert outcome.best is not None
     return Result(
         steps=outcome.steps,
@@ -95,32 +97,40 @@ def _result(project: Project, sweep: Sweep, trial: Trial, seed: int, number: int
     )
 
 
-def _trained(project: Project, sweep: Sweep, trial: Trial, seed: int, number: int, progress: Progress) -> Outcome:
+def _trained(
+    project: Project, sweep: Sweep, trial: Trial, seed: int, number: int, progress: Progress
+) -> Outcome | None:
+    """What a trial's run comes to in a round; None where it has made all the passes that a time gives already."""
+    from lmcli.training import extension
     from lmcli.training.origin import Origin
     from lmcli.training.pretrain import pretrain
+    from lmcli.training.run import RunDirectory
 
-    train, extend = _length(sweep, trial, number)
-    train = replace(train, seed=seed)
-    entries = project.manifest().entries
-    requested = {
-        **trial.stage.requested,
-        "train": {**trial.stage.requested["train"], "length": train.length, "seed": seed},
-    }
-    key = run_key(replace(trial.stage, requested=requested, seed=seed), records(project, trial.stage))
-    tokens = project.directory(entries["tokens"])
     directory, started = sweep.directory / trial.run_name(seed), time.monotonic()
-    tokenizer = project.directory(entries["tokenizer"])
+    inputs, entries = records(project, trial.stage), project.manifest().entries
+    first, now = (_text(sweep.rounds[place].total, sweep.unit) for place in (0, number))
+    stage, extend = _stage(trial, seed, now), ""
+    if number:  # it goes on from before its cooldown where it has one
+        shorter = _stage(trial, seed, first)
+        run = RunDirectory.found(directory, run_key(shorter, inputs))
+        outlook = extension.outlook(run, now, trial.train.schedule)
+        if outlook == "full":
+            return None
+        if outlook == "longer":
+            stage, extend = shorter, now
+    train = replace(trial.train, length=stage.requested["train"]["length"], seed=seed)
+    tokens, tokenizer = (project.directory(entries[name]) for name in ("tokens", "tokenizer"))
     words = project.root / trial.model.vectors if trial.model.vectors else None
-    origin = Origin(made_from={"requested": requested}, extend=extend, tokenizer=tokenizer, vectors=words)
+    origin = Origin(made_from={"requested": stage.requested}, extend=extend, tokenizer=tokenizer, vectors=words)
+    key = run_key(stage, inputs)
     return pretrain(tokens, trial.model, train, directory, key, progress, started, origin=origin)
 
 
-def _length(sweep: Sweep, trial: Trial, number: int) -> tuple[PretrainConfig, str]:
-    """The settings of a trial for a round, and its extension: it goes on from before its cooldown where it has one."""
-    first, now = (_text(sweep.rounds[place].total, sweep.unit) for place in (0, number))
-    if number and stretch(trial):
-        return replace(trial.train, length=first), now
-    return replace(trial.train, length=now), ""
+def _stage(trial: Trial, seed: int, length: str) -> Stage:
+    """What a run of a trial is made from."""
+    requested = trial.stage.requested
+    train = {**requested["train"], "length": length, "seed": seed}
+    return replace(trial.stage, requested={**requested, "train": train}, seed=seed)
 
 
 def _text(amount: float, unit: str) -> str:
