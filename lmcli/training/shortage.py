@@ -61,9 +61,9 @@ class Demand:
             copies=self.background and torch.device(self.device).type == "cpu",
         )
 
-    def check(self) -> None:
-        """Raises ShortageError when this is more than what is free, with something that would fit."""
-        free = free_bytes(self.device)
+    def check(self, free: int | None = None) -> None:
+        """Raises ShortageError when this is more than the `free` bytes, or what is free, with what would fit."""
+        free = free_bytes(self.device) if free is None else free
         if self.memory.total > free:
             raise ShortageError(f"{self._needs()} and {free / 2**30:.2f} GiB are free", self.advice(free))
 
