@@ -6,6 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from lmcli.cli import planning as showing
+from lmcli.models.families import FAMILIES
+from lmcli.project.editing import set_values
+from lmcli.stages import planning
+from lmcli.training import shortage
 from tests.conftest import Lmcli
 from tests.projects import lock, tree
 
@@ -62,6 +67,58 @@ def test_too_little_memory_is_said_with_what_would_fit(folder: Path, lmcli: Lmcl
     done = lmcli(*line, "--memory", 3)
     assert done.code == 0
     assert "TOO MUCH: close other programs, or set micro_batch to" in done.out
+
+
+def test_without_a_given_speed_too_little_memory_is_said_as_well(
+    folder: Path, lmcli: Lmcli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = ("plan", "--tokens", 10**6, "--vocab", 256, "--context", 64)
+    shape = ("--steps", 10, "--width", 384, "--depth", 4, "--set", "train.batch_tokens=128")
+    done = lmcli(*line, *shape, "--memory", 0.01)
+    assert (done.code, "TOO MUCH" in done.out) == (0, True), done.err
+    timed = ("plan", *ELSEWHERE[:4], "--speed", 1000, "--budget", "10m", "--json")
+    small = lmcli(*timed, "--memory", 0.25).json
+    assert (small["fits"], small["parameters"] < lmcli(*timed).json["parameters"]) == (True, True)
+    enough = lmcli(*line, *shape, "--json").json
+    for module in (shortage, planning, showing):
+        monkeypatch.setattr(module, "free_bytes", lambda device: 130_000_000)
+    told = lmcli(*line, *shape, "--json")
+    assert told.code == 0, told.err
+    assert told.json["fits"] is False
+    assert told.json["plan"] == enough["plan"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_each_family_is_measured_by_what_it_is_trained_for(family: str, folder: Path, lmcli: Lmcli) -> None:
+    line = ("plan", "--tokens", 10**5, "--vocab", 256, "--steps", 4, "--width", 32, "--depth", 1, "--context", 32)
+    done = lmcli(*line, "--family", family, "--set", "train.batch_tokens=64", "--json")
+    assert done.code == 0, done.err
+    assert done.json["tokens_per_second"] > 0
+
+
+@pytest.mark.parametrize("objective", ["fim", "pairs", "mixed"])
+def test_the_objective_that_is_set_is_measured(objective: str, folder: Path, lmcli: Lmcli) -> None:
+    (folder / "lmcli.toml").write_text(f"[train]\nobjective = {OBJECTIVES[objective]}\n")
+    line = ("plan", "--tokens", 10**5, "--vocab", 256, "--steps", 4, "--width", 32, "--depth", 1, "--context", 32)
+    family = "bert" if objective == "pairs" else "gpt2"
+    done = lmcli(*line, "--family", family, "--set", "train.batch_tokens=64")
+    assert done.code == 0, done.err
+
+
+OBJECTIVES = {
+    "fim": '[{name = "causal", fim = 0.5}]',
+    "pairs": '[{name = "masked", pairs = "nsp", whole_words = true}]',
+    "mixed": '["causal", "denoise"]',
+}
+
+
+def test_a_model_that_is_trained_further_keeps_its_shape(trained: Path, lmcli: Lmcli) -> None:
+    set_values(trained / "lmcli.toml", {"train.continue_from": "model", "train.extend": "2x"})
+    found = lmcli("plan", "--steps", 4, "--json")
+    assert found.code == 0, found.err
+    made = lock(trained)["model"]["plan"]["model"]
+    assert [found.json["plan"]["model"][key] for key in ("width", "depth", "context")] == [32, 2, 32]
+    assert found.json["plan"]["model"]["heads"] == made["heads"]
 
 
 @pytest.mark.parametrize(

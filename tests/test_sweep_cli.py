@@ -13,7 +13,10 @@ import pytest
 
 from lmcli.errors import Stopped
 from lmcli.stages.trials import Result, together
+from lmcli.tokens.shards import TokenStream
 from lmcli.training import pretrain as pretraining
+from lmcli.training import shortage
+from lmcli.training.shortage import Demand, ShortageError
 from tests.conftest import Lmcli
 from tests.projects import command, digests, lock, tree
 
@@ -107,6 +110,34 @@ def test_the_winner_is_written_into_lmcli_toml(lmcli: Lmcli, trained: Path) -> N
     assert shown["model.width"]["origin"].startswith("lmcli.toml:")
 
 
+def test_settings_of_any_form_can_win_and_be_written(lmcli: Lmcli, trained: Path) -> None:
+    line = ("sweep", "--steps", 12, "--set", "train.optimizer.options.lr=1e-3,2e-3", *LINE[7:])
+    ran = lmcli(
+        *line,
+        *("--set", "train.optimizer=torch.optim:RAdam", "--set", "train.objective=causal", "--json", "--write"),
+    )
+    assert ran.code == 0, ran.err
+    won = ran.json["winner"]["settings"]
+    assert (won["train.optimizer"], won["train.objective"]) == ("torch.optim:RAdam", ["causal"])
+    assert won["train.optimizer.options.lr"] in (1e-3, 2e-3)
+    assert lmcli("train", "--dry-run").code == 0
+    shown = {
+        row["table"] + "." + row["key"]: row["value"] for row in lmcli("config", "show", "--json").json["settings"]
+    }
+    assert shown["train.optimizer"]["options"] == {"lr": won["train.optimizer.options.lr"]}
+    assert [item["name"] for item in shown["train.objective"]] == ["causal"]
+
+
+def test_other_word_vectors_begin_another_sweep(lmcli: Lmcli, trained: Path) -> None:
+    line = ("sweep", "--steps", 8, "--set", "model.vectors=words.txt", *LINE[7:])
+    assert "no file words.txt" in lmcli(*line).err
+    (trained / "words.txt").write_text("the " + "0.1 " * 32 + "\n")
+    for number in (1, 2):
+        assert lmcli(*line, "--json").code == 0
+        assert len(list(trained.glob("runs/sweep-*"))) == number
+        (trained / "words.txt").write_text("the " + "0.2 " * 32 + "\n")
+
+
 def test_a_trial_that_diverges_is_the_last(lmcli: Lmcli, trained: Path) -> None:
     line = [str(item).replace("lr=1e-5,0.01", "lr=0.01,1e30") for item in LINE]
     ran = lmcli(*line, "--json", "--set", "train.optimizer=adamw")
@@ -114,6 +145,65 @@ def test_a_trial_that_diverges_is_the_last(lmcli: Lmcli, trained: Path) -> None:
     assert "diverged" in ran.err
     assert ran.json["winner"]["settings"]["train.optimizer.lr"] == 0.01
     assert [trial["results"][0]["bits_per_byte"] is None for trial in ran.json["trials"]] == [False, False, True, True]
+
+
+def test_a_trial_that_can_not_run_is_the_last_with_its_reason(
+    lmcli: Lmcli, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = shortage.Demand.check
+    short = ShortageError("training needs about 99 GiB of memory", "take a smaller model")
+
+    def check(demand: Demand) -> None:
+        if demand.shape.depth == 2:
+            raise short
+        real(demand)
+
+    monkeypatch.setattr(Demand, "check", check)
+    line = ("sweep", "--steps", 120, *LINE[3:], "--set", "model.heads=1,3")
+    ran = lmcli(*line, "--json")
+    assert ran.code == 0, ran.err
+    assert "trial-03: training needs about 99 GiB of memory" in ran.err
+    failed = {trial["number"]: trial["results"][0]["reason"] for trial in ran.json["trials"]}
+    assert [number for number, reason in failed.items() if not reason] == [1, 5]
+    assert "99 GiB" in failed[3]
+    assert "heads" in failed[2]
+    assert ran.json["winner"]["number"] == 5
+    monkeypatch.setattr(Demand, "check", real)
+    shown = lmcli(*line)
+    assert "trial-03 failed: training needs about 99 GiB of memory" in shown.out
+    assert "round" not in shown.err, "a finished sweep is only shown"
+
+
+def test_without_any_trial_that_can_run_a_sweep_says_why(lmcli: Lmcli, trained: Path) -> None:
+    ran = lmcli("sweep", "--steps", 10, "--set", "model.width=32", "--set", "model.heads=3,5")
+    assert ran.code == 3
+    assert "no trial came through; trial-01: " in ran.err
+
+
+def test_tokens_without_validation_text_are_refused_before_training(
+    lmcli: Lmcli, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TokenStream, "__len__", lambda stream: 0)
+    called = calls_of_pretrain(monkeypatch)
+    ran = lmcli(*LINE)
+    assert ran.code == 3
+    assert "compares by validation text" in ran.err
+    assert not called
+
+
+def test_a_run_that_can_not_be_made_longer_is_trained_anew(
+    lmcli: Lmcli, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        calls_of_pretrain(patch, stop_at=5)
+        assert lmcli(*LINE).code == 143
+    (pointer,) = trained.glob("runs/sweep-*/trial-03/checkpoints.json")
+    pointer.write_text(json.dumps({**json.loads(pointer.read_text()), "stable": None}))
+    ran = lmcli(*LINE, "--json")
+    assert ran.code == 0, ran.err
+    assert [result["steps"] for result in ran.json["trials"][2]["results"]] == [6, 14]
+    assert (trained / ran.json["directory"] / "trial-03.1").is_dir()
+    assert not (trained / ran.json["directory"] / "trial-04.1").exists()
 
 
 def test_a_schedule_without_a_cooldown_trains_anew_in_each_round(lmcli: Lmcli, trained: Path) -> None:
@@ -159,6 +249,7 @@ def test_one_seed_of_several_that_diverges_is_enough() -> None:
     good = Result(steps=4, seconds=1.0, loss=2.0, bits_per_byte=1.0, ending="steps")
     bad = Result(steps=0, seconds=0.0, loss=None, bits_per_byte=None, ending="diverged")
     assert together([good, bad]).score == (float("inf"), float("inf"))
+    assert together([good, Result.without_figures("failed", "too large")]).ending == "failed"
     assert together([good, replace(good, loss=3.0, bits_per_byte=1.5)]).score == (1.25, 2.5)
     assert together([good]) == good
 
@@ -185,6 +276,9 @@ def test_dry_run_says_what_would_be_done(lmcli: Lmcli, trained: Path) -> None:
         (("sweep", "--steps", 10, "--set", "model.depth=1,2", "--seeds", "a"), 2, "no list of different numbers"),
         (("sweep", "--steps", 10, "--set", "train.seed=1,2", "--seeds", "1,2"), 3, "are both given"),
         (("sweep", "--steps", 10, "--set", "train.extend=2x,3x"), 3, "a sweep trains new models"),
+        (("sweep", "--steps", 10, "--set", "train.length=1m,2m"), 3, "--budget 20m"),
+        (("sweep", "--steps", 29, "--set", "train.seed=1,2,3"), 3, "--steps 30 is enough"),
+        (("sweep", "--budget", "9s", "--set", "model.depth=1,2", "--seeds", "1,2"), 3, "--budget 20s is enough"),
     ],
 )
 def test_what_can_not_be_swept_is_refused(

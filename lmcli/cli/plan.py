@@ -42,4 +42,5 @@ def plan(
     from lmcli.stages.planning import Assumed
 
     given = session.given(train__length=one_length(budget, steps, epochs))
-    return show_plan(session, given, Assumed(tokens, vocab, speed), memory)
+    free = None if memory is None else round(memory * 2**30)
+    return show_plan(session, given, Assumed(tokens, vocab, speed, free))

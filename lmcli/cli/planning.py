@@ -13,13 +13,11 @@ from lmcli.training.forecast import Forecast
 from lmcli.training.shortage import free_bytes
 from lmcli.units import duration, size
 
-GIB = 2**30
 
-
-def show_plan(session: Session, given: Given, assume: Assumed, memory: float | None) -> Shown:
-    """The forecast; `memory` is what another machine has free, in GiB."""
+def show_plan(session: Session, given: Given, assume: Assumed) -> Shown:
+    """The forecast beside the memory that is free."""
     found = planned(_project(session), given, assume, lambda: time.monotonic() - session.started)
-    free = free_bytes(found.plan.device) if memory is None else round(memory * GIB)
+    free = free_bytes(found.plan.device) if assume.memory is None else assume.memory
     fits = found.memory.total <= free
     lines = [f"{name:14}{value}" for name, value in rows(found, free)]
     lines += ["", *(f"{reason.what:14}{reason.choice}: {reason.why}" for reason in found.reasons)]

@@ -24,7 +24,7 @@ def swept(session: Session, length: str, seeds: str | None, write: bool) -> Show
     with project.writing():
         sweep = sweeps.plan(project, given, length, numbers)
         run(project, sweep, session.console, force=session.force)
-        winner = sweeps.values_of(sweep.winner)
+        winner = dict(sweep.winner.values)
         if write:
             set_values(project.document.path, winner)
     place = sweep.directory.relative_to(project.root).as_posix()
@@ -69,11 +69,13 @@ def _table(sweep: Sweep) -> list[str]:
     measure = "loss" if judged and judged[0].bits_per_byte is None else "bits per byte"
     several = len(sweep.trials[0].by_seed) > 1
     rows = [["trial", *keys, "rounds", "steps", "seconds", measure, *(["apart"] if several else [])]]
+    without = [(trial, trial.results[-1]) for trial in sweep.ranked() if trial.results[-1].loss is None]
     for trial in sweep.ranked():
         last: Any = trial.results[-1]
-        figure = "diverged" if last.loss is None else f"{last.score[0]:.4f}"
+        figure = last.ending if last.loss is None else f"{last.score[0]:.4f}"
         values = [trial.settings[key] for key in keys]
         told = [str(len(trial.results)), f"{last.steps:,}", f"{last.seconds:.0f}", figure]
         apart = [] if not several else ["" if last.loss is None else f"{trial.apart:.4f}"]
         rows.append([trial.name, *values, *told, *apart])
-    return aligned(rows, "<" + ">" * (len(rows[0]) - 1))
+    lines = aligned(rows, "<" + ">" * (len(rows[0]) - 1))
+    return lines + [f"{trial.name} {last.ending}: {last.reason}" for trial, last in without]

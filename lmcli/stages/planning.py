@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,16 @@ from lmcli.project import document, settings
 from lmcli.project.document import Document
 from lmcli.project.project import Project
 from lmcli.project.settings import Given
+from lmcli.stages import models
 from lmcli.tokens.shards import TokenStream
 from lmcli.tokens.tokenizer import Tokenizer
 from lmcli.training.config import PretrainConfig
+from lmcli.training.continuing import Base
 from lmcli.training.expectation import SAMPLE, Text, compressed_bits, english, unigram_bits
 from lmcli.training.forecast import Forecast, forecast
-from lmcli.training.machine import assumed, on_random_tokens
+from lmcli.training.machine import assumed, by_smaller, on_random_tokens, within
 from lmcli.training.planner import Corpus
+from lmcli.training.shortage import ShortageError, free_bytes
 
 TABLES = {"model": ModelConfig, "train": PretrainConfig}
 COUNTED = 1_000_000
@@ -32,28 +36,49 @@ NO_TOKENS = "run `lmcli tokenize` first, or give --tokens and --vocab"
 
 @dataclass(frozen=True)
 class Assumed:
-    """What a person gives instead of what is here: training tokens and vocabulary, GFLOP/s."""
+    """What a person gives instead of what is here: training tokens and vocabulary, GFLOP/s, free bytes of memory."""
 
     tokens: int | None = None
     vocab: int | None = None
     speed: float | None = None
+    memory: int | None = None
 
 
 def planned(project: Project | None, given: Given, assume: Assumed, elapsed: Callable[[], float]) -> Forecast:
     """The forecast of `lmcli train` with these settings. `elapsed` is the time since the command began.
 
+    A run that the memory doesn't hold is forecast all the same.
     Raises UsageError for half a corpus, ArtifactError where there are neither tokens nor numbers, and InputError.
     """
     found = settings.resolve(TABLES, project.document if project else Document(Path(document.NAME)), given)
     model, config = with_preset(found.sections["model"], found.given["model"]), found.sections["train"]
     corpus, text = _given_corpus(assume) or _corpus(project)
+    if project and config.continue_from:
+        model, config, corpus = _further(project, model, config, corpus)
     compute = resolve_compute(config)
     use_threads(compute)
     if assume.speed:
         measure, elapsed = assumed(assume.speed * 1e9, corpus.vocab_size), lambda: 0.0
     else:
-        measure = on_random_tokens(corpus.vocab_size, config, compute)
-    return forecast(corpus, text, model, config, compute, elapsed, measure)
+        measure = by_smaller(on_random_tokens(corpus.vocab_size, config, compute), corpus.vocab_size)
+    made = partial(forecast, corpus, text, model, config, compute, elapsed)
+    if assume.speed and assume.memory is None:
+        return made(measure)
+    free = free_bytes(compute.device) if assume.memory is None else assume.memory
+    try:
+        return made(within(free, measure, corpus.vocab_size, config, compute))
+    except ShortageError:  # `train` would raise it; a plan says what is lacking
+        return made(measure)
+
+
+def _further(
+    project: Project, model: ModelConfig, config: PretrainConfig, corpus: Corpus
+) -> tuple[ModelConfig, PretrainConfig, Corpus]:
+    """The same for a model that is trained further: it brings its shape along, and reads whole windows."""
+    kinds = {entry.name: entry.stage for entry in project.manifest().entries.values()}
+    base = Base(models.find(project, config.continue_from, kinds))
+    config = replace(config, short_start=0.0) if config.short_start == "auto" else config
+    return base.dials(model), config, replace(corpus, vocab_size=base.shape.vocab_size)
 
 
 def _given_corpus(assume: Assumed) -> tuple[Corpus, Text] | None:

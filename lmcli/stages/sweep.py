@@ -9,23 +9,30 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lmcli.errors import ArtifactError, ConfigError, DivergedError
+from lmcli import config
+from lmcli.errors import ArtifactError, ConfigError, DivergedError, InputError, LmcliError
+from lmcli.models.config import ModelConfig
+from lmcli.project.lock import InputRecord
 from lmcli.project.project import Project
 from lmcli.project.settings import Given
+from lmcli.project.stage import Artifact, Stage
 from lmcli.stages import train as training
 from lmcli.stages.graph import requests
-from lmcli.stages.trials import Result, Trial
+from lmcli.stages.trials import FAILED, Result, Trial
 from lmcli.training.config import PretrainConfig
 from lmcli.training.halving import Round, better, combinations, rounds
-from lmcli.training.length import parse_length
+from lmcli.training.length import Length, parse_length
 
 TARGET = "model"
 FORMAT = 2
+LEAST = {"seconds": 5, "steps": 5}
+"""Of a run, in the first round: in less not even the beginning of training is over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,14 +44,24 @@ class Sweep:
 
     @property
     def winner(self) -> Trial:
-        """The best of those that took part in the last round. Raises DivergedError when none of them came through."""
+        """The best of those that took part in the last round.
+
+        Raises DivergedError when all of them diverged, InputError when none could be trained.
+        """
         last = {
             trial.number: trial.results[-1].score for trial in self.trials if len(trial.results) == len(self.rounds)
         }
         best = self.trials[better(last, 1)[0] - 1]
         if best.results[-1].loss is None:
-            raise DivergedError("every trial diverged", "try lower learning rates (train.optimizer.lr)")
+            raise self._without_winner()
         return best
+
+    def _without_winner(self) -> LmcliError:
+        failed = next((trial for trial in self.trials if trial.results[-1].ending == FAILED), None)
+        if failed is None:
+            return DivergedError("every trial diverged", "try lower learning rates (train.optimizer.lr)")
+        message = f"no trial came through; {failed.name}: {failed.results[-1].reason}"
+        return InputError(message, "sweep other settings, or free what was lacking and add --force")
 
     def told_apart(self, trial: Trial) -> dict[str, str]:
         """The settings by which a trial differs from others; all of them when there is one trial."""
@@ -84,19 +101,27 @@ def plan(project: Project, given: Given, budget: str, seeds: Sequence[int] = ())
     trials = [_trial(project, given, number, chosen, seeds) for number, chosen in enumerate(grid, start=1)]
     kept = min(stretch(trial) for trial in trials)
     planned = rounds(len(trials), length.amount / max(1, len(seeds)), kept)
-    manifest = project.manifest()
-    digests = {name: entry.digest for name, entry in manifest.entries.items() if name in ("tokens", "tokenizer")}
+    _check_shares(length, planned, max(1, len(seeds)))
     parts = {
         "format": FORMAT,
         "budget": budget,
-        "inputs": digests,
-        "trials": [[t.settings, dict(t.stage.requested)] for t in trials],
+        "trials": [[t.settings, t.stage.requested, _digests(project, t.stage)] for t in trials],
         **({"seeds": list(seeds)} if seeds else {}),
     }
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     sweep = Sweep(directory=project.runs / f"sweep-{key[:8]}", unit=length.unit, rounds=planned, trials=trials)
     _read_results(sweep)
     return sweep
+
+
+def _check_shares(length: Length, planned: Sequence[Round], seeds: int) -> None:
+    """Raises ConfigError when the first round is too short to tell trials apart."""
+    first, least = planned[0], LEAST[length.unit]
+    if first.amount < least:
+        needed = math.ceil(least * first.trials * len(planned) * seeds)
+        flag, unit = ("--budget", "s") if length.unit == "seconds" else ("--steps", "")
+        message = f"the first round gives a run {first.amount:.2g} {length.unit}, and less than {least} say nothing"
+        raise ConfigError(message, f"{flag} {needed}{unit} is enough for so many trials; or try fewer values")
 
 
 def _grid(sets: Sequence[str]) -> list[dict[str, str]]:
@@ -108,6 +133,9 @@ def _grid(sets: Sequence[str]) -> list[dict[str, str]]:
             raise ConfigError(f"--set {item}: no value", "write --set KEY=VALUE,VALUE")
         if key.strip() in values:
             raise ConfigError(f"--set {key.strip()} is given twice", "name its values at once: KEY=VALUE,VALUE")
+        if key.strip() == "train.length":
+            hint = "--budget 20m, or --steps 4000, is for all trials together"
+            raise ConfigError(f"--set {item}: how long a trial is trained is for the rounds of the sweep to say", hint)
         values[key.strip()] = choices
     return combinations(values)
 
@@ -121,8 +149,37 @@ def _trial(project: Project, given: Given, number: int, chosen: dict[str, str], 
         raise ConfigError("a sweep trains new models", "leave out train.continue_from and train.extend")
     model = training.model_of(request)
     by_seed: dict[int, list[Result]] = {seed: [] for seed in seeds or (train.seed,)}
-    stage = training.assemble(request)
-    return Trial(number=number, settings=chosen, model=model, train=train, stage=stage, by_seed=by_seed)
+    stage, values = training.assemble(request), _values(chosen, model, train)
+    return Trial(number=number, settings=chosen, values=values, model=model, train=train, stage=stage, by_seed=by_seed)
+
+
+def _values(settings: Mapping[str, str], model: ModelConfig, train: PretrainConfig) -> dict[str, Any]:
+    """Settings as lmcli.toml states them: dotted key -> value."""
+    sections = {"model": model, "train": train}
+    found: dict[str, Any] = {}
+    for key, text in settings.items():
+        table, *path = key.split(".")
+        section = sections[table]
+        hint = config.leaf(type(section), tuple(path), config.dump(section), key)
+        value = config.parse(hint, text, key)
+        found[key] = list(value) if isinstance(value, tuple) else value
+    return found
+
+
+def records(project: Project, stage: Stage) -> dict[str, InputRecord]:
+    """What a trial reads, as far as it is there. Raises InputError for a file that isn't."""
+    entries = project.manifest().entries
+    found: dict[str, InputRecord] = {}
+    for name, item in stage.inputs.items():
+        if not isinstance(item, Artifact):
+            found[name] = InputRecord(item.listing(project.digests).digest)
+        elif item.name in entries:
+            found[name] = InputRecord(entries[item.name].digest, item.name)
+    return found
+
+
+def _digests(project: Project, stage: Stage) -> dict[str, str]:
+    return {name: record.digest for name, record in records(project, stage).items()}
 
 
 def stretch(trial: Trial) -> float:
@@ -139,16 +196,3 @@ def _read_results(sweep: Sweep) -> None:
             trial.read(item)
     except (ValueError, KeyError, TypeError):
         raise ArtifactError(f"{path} is damaged", "begin the sweep anew with --force") from None
-
-
-def values_of(trial: Trial) -> Mapping[str, Any]:
-    """Its settings as lmcli.toml states them: dotted key -> value."""
-    sections = {"model": trial.model, "train": trial.train}
-    found: dict[str, Any] = {}
-    for key, text in trial.settings.items():
-        table, *path = key.split(".")
-        value: Any = sections[table]
-        for part in path:
-            value = text if part == "name" and not hasattr(value, "name") else getattr(value, part)
-        found[key] = text if dataclasses.is_dataclass(value) else value
-    return found

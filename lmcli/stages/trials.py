@@ -13,17 +13,25 @@ from lmcli.project.stage import Stage
 from lmcli.training.config import PretrainConfig
 
 DIVERGED = "diverged"
+FAILED = "failed"
+"""With these settings nothing could be trained here."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """How a run stood after a round; without figures it had diverged. `seconds` are those of training."""
+    """How a run stood after a round; without figures it had diverged or failed. `seconds` are those of training."""
 
     steps: int
     seconds: float
     loss: float | None
     bits_per_byte: float | None
     ending: str
+    reason: str = ""
+    """Why there are no figures."""
+
+    @classmethod
+    def without_figures(cls, ending: str, reason: str) -> Result:
+        return cls(steps=0, seconds=0.0, loss=None, bits_per_byte=None, ending=ending, reason=reason)
 
     @property
     def score(self) -> tuple[float, float]:
@@ -34,18 +42,19 @@ class Result:
 
 
 def together(results: Sequence[Result]) -> Result:
-    """The means over runs that differ by their seed, and their seconds in all; diverged when one of them has."""
+    """The means over runs that differ by their seed, and their seconds in all; without figures when one has none."""
     if len(results) == 1:
         return results[0]
     losses = [result.loss for result in results if result.loss is not None]
     bits = [result.bits_per_byte for result in results if result.bits_per_byte is not None]
-    whole = len(losses) == len(results)
+    without = next((result for result in results if result.loss is None), None)
     return Result(
         steps=round(mean(result.steps for result in results)),
         seconds=sum(result.seconds for result in results),
-        loss=mean(losses) if whole else None,
-        bits_per_byte=mean(bits) if whole and len(bits) == len(results) else None,
-        ending=results[0].ending if whole else DIVERGED,
+        loss=None if without else mean(losses),
+        bits_per_byte=mean(bits) if not without and len(bits) == len(results) else None,
+        ending=(without or results[0]).ending,
+        reason=without.reason if without else "",
     )
 
 
@@ -54,6 +63,8 @@ class Trial:
     number: int
     settings: dict[str, str]
     """As they were given: dotted key -> text."""
+    values: Mapping[str, Any]
+    """The same as lmcli.toml states them."""
     model: ModelConfig
     train: PretrainConfig
     stage: Stage

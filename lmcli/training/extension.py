@@ -6,8 +6,9 @@ through without the first cooldown, and ends with the same weights.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from lmcli.config import name_of
 from lmcli.errors import ArtifactError, ConfigError
@@ -29,8 +30,9 @@ def cooldown_start(schedule: Any) -> float | None:
 def extended(asked: str, run: Run, state: State, start: float, of: str | None = None) -> Extension:
     """The extension of `run`, which stands at `state` before its cooldown: never shorter than the run is.
 
-    A time counts in steps of the pace so far; amounts are counted from the length that the run had at first, so that
-    the same words mean the same end however often they are said.
+    A time counts in steps of the pace so far, and gives no more passes over the corpus than it would give a new run;
+    amounts are counted from the length that the run had at first, so that the same words mean the same end however
+    often they are said.
     """
     assert run.plan is not None
     longer, first = parse_longer(asked), run.timeline.unextended.steps
@@ -38,7 +40,31 @@ def extended(asked: str, run: Run, state: State, start: float, of: str | None = 
         steps = round(longer.factor * first)
     else:
         steps = _steps(longer.length, run.plan, state) + (first if longer.kind == "more" else 0)
+        steps = int(min(steps, _most_steps(asked, run.plan)))
     return Extension(asked, state.step, max(steps, run.timeline.steps), start, of)
+
+
+def _most_steps(asked: str, plan: Plan) -> float:
+    length = parse_longer(asked).length
+    return plan.budget.most_steps if plan.budget and length and length.unit == "seconds" else math.inf
+
+
+def outlook(run: RunDirectory | None, asked: str, schedule: Any) -> Literal["longer", "full", "anew"]:
+    """How a run that is over gets to the end that `asked` means.
+
+    It can be made "longer"; it is "full", for a time gives no more passes over the corpus; or a new run is needed.
+    """
+    start = cooldown_start(schedule)
+    if run is None or run.plan is None or start is None:
+        return "anew"
+    if run.extensions and run.extensions[-1].asked == asked:
+        return "longer"
+    if run.timeline.steps >= _most_steps(asked, run.plan):
+        return "full"
+    if run.checkpoints.stable is None:
+        return "anew"
+    later = extended(asked, run, run.checkpoints.stable_state(), start)
+    return "longer" if later.steps > run.timeline.steps else "anew"
 
 
 def asker(asked: str, run: Run, schedule: Any) -> Callable[[State], Extension]:
@@ -94,6 +120,8 @@ def _go_back(run: RunDirectory, asked: str, start: float, of: str | None) -> Non
     extension = extended(asked, run, run.checkpoints.stable_state(), start, of)
     if extension.steps <= before:
         message = f"train.extend = {asked} makes no longer run: {before} steps are done or planned already"
+        if run.plan and before >= _most_steps(asked, run.plan):
+            message += ", and a time makes no more passes over the corpus"
         raise ConfigError(message, LONGER_HINT)
     _keep_metrics(run, before)
     run.checkpoints.rewind()

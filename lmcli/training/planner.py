@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from lmcli.config import name_of
 from lmcli.errors import InputError
@@ -18,6 +20,7 @@ from lmcli.training.ladder import Rung
 from lmcli.training.layout import Layout, context_for, dropout_for, layout_for, pieces_of
 from lmcli.training.length import Length, parse_length
 from lmcli.training.plan import Batching, Budget, Pace, Plan
+from lmcli.training.shortage import ShortageError
 from lmcli.training.speed import Speed
 
 MOST_EPOCHS = 6
@@ -47,7 +50,9 @@ class Corpus:
 
 
 Measure = Callable[[ModelConfig, Layout, float], Speed]
-"""A resolved model, the layout of a step, seconds to spend -> what a token costs here."""
+"""A resolved model, the layout of a step, seconds to spend -> what a token costs here.
+
+It raises ShortageError where the memory doesn't hold that."""
 
 
 def plan_pretraining(
@@ -61,7 +66,8 @@ def plan_pretraining(
 ) -> Plan:
     """The plan of a run. A length in steps or epochs gives the same plan on every machine; a time is measured.
 
-    Raises InputError when the corpus is shorter than one window, or than the batch that was asked for.
+    Raises InputError when the corpus is shorter than one window, or than the batch that was asked for, ShortageError
+    when a time is given and the memory holds none of the shapes.
     """
     if corpus.train_tokens < 2:
         raise InputError(f"the training side has {corpus.train_tokens} tokens", "put more text into the corpus")
@@ -124,24 +130,34 @@ class _Planner:
         return self._plan(rung, layout, pace)
 
     def timed(self, seconds: float, elapsed: Callable[[], float], measure: Measure) -> Plan:
-        """For a time budget: the largest shape that sees enough tokens, after at most two measurements."""
+        """For a time budget: the largest shape that fits and sees enough tokens, after at most two measurements."""
         self._set_context(seconds * FIRST_GUESS)
         rungs, guessed = list(self._shapes), self._context
-        first = rungs[len(rungs) // 3]
-        speed = measure(self._dials(first, 0.0), self._layout(seconds * FIRST_GUESS), PROBE_SHARE * seconds)
+        probe = partial(self._probe, measure=measure, seconds=PROBE_SHARE * seconds)
+        first, speed = probe(rungs[len(rungs) // 3], self._layout(seconds * FIRST_GUESS))
         rate = ladder.effort(self._shapes[first], self._context) / speed.train
         left = seconds - elapsed()
         rung = self._affordable(left * rate)
         tokens = self._seen(left * rate / ladder.effort(self._shapes[rung], self._context))
         self._set_context(tokens)
         if rung != first or self._context != guessed:
-            speed = measure(self._dials(rung, 0.0), self._layout(tokens), PROBE_SHARE * seconds)
+            rung, speed = probe(rung, self._layout(tokens))
         layout = self._layout(self._seen((seconds - elapsed()) / speed.train))
         most = max(1, round(self._most_tokens / layout.tokens))
         validation_tokens = self._corpus.validation_tokens
         budget = pacing.budget_of(seconds, speed, validation_tokens, self._shapes[rung].parameters, most)
         pace = pacing.timed_pace(budget, elapsed(), speed, layout.tokens, validation_tokens, self._train)
         return self._plan(rung, layout, pace, budget)
+
+    def _probe(self, rung: Rung, layout: Layout, measure: Measure, seconds: float) -> tuple[Rung, Speed]:
+        """The largest rung up to `rung` that the memory holds, and its speed."""
+        smaller = list(itertools.takewhile(lambda other: other != rung, self._shapes))
+        try:
+            return rung, measure(self._dials(rung, 0.0), layout, seconds)
+        except ShortageError:
+            if not smaller:
+                raise
+        return self._probe(smaller[-1], layout, measure, seconds)
 
     def _rung(self, tokens_seen: dict[Rung, float]) -> Rung:
         return ladder.largest(self._shapes, tokens_seen, self._corpus.train_tokens)

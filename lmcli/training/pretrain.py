@@ -35,7 +35,7 @@ from lmcli.training.planner import Corpus, plan_pretraining
 from lmcli.training.reasons import reasons
 from lmcli.training.recorded import known_course, repeat
 from lmcli.training.shared_run import open_run, say_idle
-from lmcli.training.shortage import Demand, demand
+from lmcli.training.shortage import Demand, demand, free_bytes
 from lmcli.training.sources import WindowSource
 from lmcli.training.speed import Speed, measure
 from lmcli.training.step import Stepper
@@ -140,8 +140,12 @@ class _Bench:
         return replace(plan, parameters=self._base.parameters) if self._base else plan
 
     def speed(self, model: ModelConfig, layout: Layout, seconds: float) -> Speed:
-        """What a token costs with this shape and layout; the trained weights are thrown away."""
-        self.demand(model, layout.rows, layout.micro_rows).check()
+        """What a token costs with this shape and layout; the trained weights are thrown away.
+
+        Raises ShortageError when it doesn't fit into the memory.
+        """
+        least = -self._world.highest(-free_bytes(self.compute.device))  # so that all processes decide alike
+        self.demand(model, layout.rows, layout.micro_rows).check(least)
         trained = self._model(model)
         objective = self._world.prepare(trained, self._objective)
         stepper = Stepper.of(trained, objective, self._config, self.compute, self._world)

@@ -40,6 +40,15 @@ class RunDirectory:
         self._open()
         self._open_logs()
 
+    @classmethod
+    def found(cls, path: Path, key: str) -> RunDirectory | None:
+        """The run of `key` in `path`; None where there is none or another one, which stays where it is."""
+        try:
+            same = json.loads((path / "run.json").read_bytes())["key"] == key
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return cls(path, key) if same else None
+
     def _open_logs(self) -> None:
         path = self.path
         self.metrics = MetricsLog(path / "metrics.jsonl")

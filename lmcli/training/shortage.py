@@ -28,6 +28,10 @@ OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "bad_alloc")
 """How torch's RuntimeErrors say it on a CPU."""
 
 
+class ShortageError(MachineError):
+    """There is too little memory for what was asked."""
+
+
 @dataclass(frozen=True)
 class Demand:
     """What a run asks of the memory: a shape, and `micro_rows` rows of it at once out of `rows` in a step."""
@@ -57,15 +61,15 @@ class Demand:
             copies=self.background and torch.device(self.device).type == "cpu",
         )
 
-    def check(self) -> None:
-        """Raises MachineError when this is more than what is free, with something that would fit."""
-        free = free_bytes(self.device)
+    def check(self, free: int | None = None) -> None:
+        """Raises ShortageError when this is more than the `free` bytes, or what is free, with what would fit."""
+        free = free_bytes(self.device) if free is None else free
         if self.memory.total > free:
-            raise MachineError(f"{self._needs()} and {free / 2**30:.2f} GiB are free", self.advice(free))
+            raise ShortageError(f"{self._needs()} and {free / 2**30:.2f} GiB are free", self.advice(free))
 
     @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:
-        """Inside the block, what torch says when memory runs out becomes a MachineError."""
+        """Inside the block, what torch says when memory runs out becomes a ShortageError."""
         try:
             yield
         except (MemoryError, RuntimeError) as error:
@@ -73,7 +77,7 @@ class Demand:
                 raise
             free = free_bytes(self.device)
             hint = f"{self.advice(min(free, self.memory.total))}; the last checkpoint is as it was"
-            raise MachineError(f"out of memory: {self._needs()}", hint) from error
+            raise ShortageError(f"out of memory: {self._needs()}", hint) from error
 
     def _needs(self) -> str:
         return f"training needs about {self.memory.total / 2**30:.2f} GiB of memory"

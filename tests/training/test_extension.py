@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from lmcli.errors import ArtifactError, ConfigError, Stopped
 from lmcli.progress import Silent
 from lmcli.training.clock import Clock
-from lmcli.training.extension import asker, cooldown_start, extended, settle
+from lmcli.training.extension import asker, cooldown_start, extended, outlook, settle
 from lmcli.training.length import Length, Longer, parse_longer
 from lmcli.training.loop import train
 from lmcli.training.metrics import read_metrics
 from lmcli.training.optimizers.adamw import AdamW
 from lmcli.training.optimizers.muon import Muon
-from lmcli.training.plan import Extension, Replan, Timeline
+from lmcli.training.plan import Budget, Extension, Replan, Timeline
 from lmcli.training.run import RunDirectory
 from lmcli.training.schedules.constant import Constant
 from lmcli.training.schedules.cosine import Cosine
@@ -226,3 +226,33 @@ def test_an_amount_is_counted_from_the_first_length_and_a_time_by_the_pace(tmp_p
     run.log_extension(extended("2x", run, state, START))
     assert extended("+180 steps", run, State(step=90, elapsed=45.0), START).steps == 300
     assert extended("+10 steps", run, State(step=90, elapsed=45.0), START).steps == 240
+
+
+@pytest.mark.parametrize(("asked", "found"), [("42 steps", "longer"), (f"{STEPS} steps", "anew"), ("1h", "full")])
+def test_how_a_run_that_is_over_gets_to_a_later_end(asked: str, found: str, tmp_path: Path) -> None:
+    begin_with_budget(tmp_path)
+    run_longer(tmp_path, "")
+    assert RunDirectory.found(tmp_path, "another key") is None
+    assert outlook(RunDirectory.found(tmp_path, "key"), asked, Wsd()) == found
+    assert outlook(RunDirectory.found(tmp_path, "another key"), asked, Wsd()) == "anew"
+    assert outlook(RunDirectory.found(tmp_path, "key"), asked, Cosine()) == "anew"
+
+
+def test_a_run_without_a_checkpoint_before_its_cooldown_is_trained_anew(tmp_path: Path) -> None:
+    RunDirectory(tmp_path, "key").begin(plan(steps=1))
+    run_longer(tmp_path, "")
+    assert outlook(RunDirectory.found(tmp_path, "key"), "42 steps", Wsd()) == "anew"
+
+
+def test_a_time_gives_an_extension_no_more_passes_than_a_new_run(tmp_path: Path) -> None:
+    begin_with_budget(tmp_path)
+    run_longer(tmp_path, "")
+    for asked in ("1h", "+1h"):
+        with pytest.raises(ConfigError, match="no more passes over the corpus"):
+            run_longer(tmp_path, asked)
+    assert run_longer(tmp_path, "2x").step == 2 * STEPS
+
+
+def begin_with_budget(path: Path) -> None:
+    budget = Budget(seconds=60.0, closing_seconds=1.0, most_steps=STEPS)
+    RunDirectory(path, "key").begin(replace(plan(), budget=budget))

@@ -21,6 +21,7 @@ from lmcli.training.config import PretrainConfig
 from lmcli.training.layout import Layout
 from lmcli.training.plan import Plan, Replan, Timeline
 from lmcli.training.planner import MOST_EPOCHS, Corpus, plan_pretraining
+from lmcli.training.shortage import ShortageError
 from lmcli.training.speed import Speed
 
 CPU = Compute("cpu", "float32", 2)
@@ -88,6 +89,28 @@ def test_measuring_takes_at_most_a_twentieth_of_the_budget() -> None:
     make(machine=machine, length="2m")
     assert 1 <= len(machine.measured) <= 2
     assert sum(machine.measured) <= 0.05 * 120
+
+
+@pytest.mark.parametrize("widest", [256, 128, 64])
+def test_a_time_budget_takes_the_largest_shape_that_the_memory_holds(widest: int) -> None:
+    machine = Machine(20e12)
+    shapes: list[tuple[Any, Any]] = []
+
+    def measure(model: ModelConfig, layout: Layout, seconds: float) -> Speed:
+        shapes.append((model.width, model.depth))
+        if int(model.width) > widest:
+            raise ShortageError("too little memory")
+        return machine.measure(model, layout, seconds)
+
+    def plan(**model: Any) -> Plan:
+        config = decode(PretrainConfig, {"length": "2m"})
+        return plan_pretraining(DOCS, ModelConfig(**model), config, CPU, machine.elapsed, measure, Silent())
+
+    assert plan().model.width == widest
+    assert shapes[-1] == max(shape for shape in shapes if int(shape[0]) <= widest)
+    assert len(machine.measured) <= 2
+    with pytest.raises(ShortageError):
+        plan(width=512)
 
 
 def test_more_time_gives_a_model_that_is_not_smaller() -> None:
