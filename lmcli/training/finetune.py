@@ -82,7 +82,8 @@ def finetune(
     bench.describe(progress)
     if run.plan is None:
         plan = plan_finetuning(bench.rows, bench.base, config, bench.compute, world.clock(clock.elapsed), bench.speed)
-        check_space(directory, plan.parameters * bytes_per_weight(config))
+        if world.leads:  # the others have no such directory, or the same one
+            check_space(directory, plan.parameters * bytes_per_weight(config))
         progress.say(f"{plan.pace.steps} steps of {plan.batching.rows} rows, {plan.epochs:.1f} passes over the rows")
         run.begin(plan)
     assert run.plan is not None

@@ -74,7 +74,8 @@ def pretrain(
     bench = _Bench(tokens, model, config, compute_of(config, run.plan, world), origin, world)
     if run.plan is None:
         plan = bench.plan(world.clock(clock.elapsed), progress)
-        check_space(directory, plan.parameters * bytes_per_weight(config))
+        if world.leads:  # the others have no such directory, or the same one
+            check_space(directory, plan.parameters * bytes_per_weight(config))
         for reason in reasons(plan, bench.corpus, model, config):
             progress.detail(str(reason))
         run.begin(plan)
