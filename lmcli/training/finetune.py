@@ -162,7 +162,7 @@ class _Bench:
         model = copy.deepcopy(self._model).train()
         objective = self._world.prepare(model, self._objective)
         stepper = Stepper.of(model, objective, self._config, self.compute, self._world)
-        return measure(stepper, objective, self._source(batching, None)(1), seconds)
+        return measure(stepper, self._source(batching, None)(1), seconds)
 
     def ingredients(self, plan: Plan, probes: Sequence[Probe]) -> Ingredients:
         """All that the loop needs."""

@@ -42,10 +42,9 @@ def on_random_tokens(vocab_size: int, config: TrainConfig, compute: Compute) -> 
         family = family_of(model)
         shape = family.shape_of(model, vocab_size)
         decoder = family(shape, model.dropout).initialise(config.seed).to(compute.device)
-        objective = RunningText(0)
         batches = random_batches(layout, vocab_size, config.seed)
-        stepper = Stepper.of(decoder, objective, config, compute)
-        return measure(stepper, objective, batches, min(seconds, MOST_SECONDS))
+        stepper = Stepper.of(decoder, RunningText(0), config, compute)
+        return measure(stepper, batches, min(seconds, MOST_SECONDS))
 
     return cost
 

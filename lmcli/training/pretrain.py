@@ -142,7 +142,7 @@ class _Bench:
         stepper = Stepper.of(trained, objective, self._config, self.compute, self._world)
         windows = self._windows(layout.context, layout.rows)
         batches = WindowSource(windows, self._objective, layout.micro_rows)(1)
-        return measure(stepper, objective, batches, seconds)
+        return measure(stepper, batches, seconds)
 
     def demand(self, model: ModelConfig, rows: int, micro_rows: int) -> Demand:
         """The memory that training takes."""
