@@ -33,7 +33,7 @@ from lmcli.training.outcome import Outcome, bytes_per_weight, compute_of, outcom
 from lmcli.training.plan import Batching, Plan
 from lmcli.training.planner import Corpus, plan_pretraining
 from lmcli.training.reasons import reasons
-from lmcli.training.shared_run import open_run, say_idle
+from lmcli.training.shared_run import has_begun, open_run, say_idle
 from lmcli.training.shortage import Demand, demand
 from lmcli.training.sources import WindowSource
 from lmcli.training.speed import Speed, measure
@@ -81,7 +81,7 @@ def pretrain(
         run.begin(plan)
     assert run.plan is not None
     needed = bench.demand(run.plan.model, run.plan.batching.rows, run.plan.batching.micro_rows)
-    needed.check()
+    needed.check(has_begun(run, world))
     say_idle(run.plan, world, progress)
     trained, parts = bench.ingredients(run.plan, probes)
     if bench.vectors:
@@ -91,7 +91,7 @@ def pretrain(
     if parts.validate is None:
         progress.warn("there is no validation text: nothing tells when the model stops getting better")
     trackers = config.trackers if world.leads else ()
-    with tracking(trackers, run, progress) as on_row, needed.guarded():
+    with tracking(trackers, run, progress) as on_row, needed.guarded(partial(has_begun, run, world)):
         state = train(run, replace(parts, on_row=on_row, background=needed.background), progress, clock)
     outcome = outcome_of(run, trained, state, world)
     return replace(outcome, vectors=bench.vectors.counts) if bench.vectors else outcome
@@ -146,7 +146,7 @@ class _Bench:
 
     def demand(self, model: ModelConfig, rows: int, micro_rows: int) -> Demand:
         """The memory that training takes."""
-        return demand(model, self._train.vocab_size, rows, micro_rows, self._config, self.compute)
+        return demand(model, self._train.vocab_size, rows, micro_rows, self._config, self.compute, self._world)
 
     def ingredients(self, plan: Plan, probes: Sequence[Probe]) -> tuple[Model, Ingredients]:
         """A fresh model and all that the loop needs to train it."""
