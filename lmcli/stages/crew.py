@@ -12,7 +12,7 @@ from lmcli.errors import ConfigError, DivergedError, Stopped
 from lmcli.progress import Silent
 from lmcli.project.stage import Graph, Work
 from lmcli.training.joining import Crew, crew
-from lmcli.training.world import LostContactError, lost_peers
+from lmcli.training.world import CommonError, LostContactError, lost_peers
 
 FAREWELL = 10.0
 """Seconds in which the first process says that it has ended, after the others lost contact to it."""
@@ -29,13 +29,13 @@ def call(work: Work, requested: Mapping[str, Any]) -> None:
 def assist(here: Crew, root: Path, graph: Graph) -> None:
     """Do what the first process calls for, until it says that it is done. Nothing is written.
 
-    What all processes find out together (training diverged, a signal came) is the first one's to tell.
+    What all find out together (too little memory, training diverged, a signal came) is the first one's to tell.
     """
     while (task := here.wait()) is not None:
         try:
             with lost_peers():
                 _assist(task, root, graph)
-        except (DivergedError, Stopped):
+        except (CommonError, DivergedError, Stopped):
             continue
         except LostContactError:
             if here.wait(FAREWELL) is not None:

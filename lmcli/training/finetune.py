@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ from lmcli.training.outcome import Outcome, bytes_per_weight, compute_of, outcom
 from lmcli.training.plan import Batching, Plan
 from lmcli.training.rows_planner import Base, Rows, plan_finetuning
 from lmcli.training.schedules.shape import Scaled
-from lmcli.training.shared_run import open_run, say_idle
+from lmcli.training.shared_run import has_begun, open_run, say_idle
 from lmcli.training.shortage import Demand, demand
 from lmcli.training.sources import RowSource
 from lmcli.training.speed import Speed, measure
@@ -83,16 +84,17 @@ def finetune(
     bench.describe(progress)
     if run.plan is None:
         plan = plan_finetuning(bench.rows, bench.base, config, bench.compute, world.clock(clock.elapsed), bench.speed)
-        check_space(directory, plan.parameters * bytes_per_weight(config))
+        if world.leads:  # the others have no such directory, or the same one
+            check_space(directory, plan.parameters * bytes_per_weight(config))
         progress.say(f"{plan.pace.steps} steps of {plan.batching.rows} rows, {plan.epochs:.1f} passes over the rows")
         run.begin(plan)
     assert run.plan is not None
     needed = bench.demand(run.plan.batching)
-    needed.check()
+    needed.check(has_begun(run, world))
     say_idle(run.plan, world, progress)
     parts = replace(bench.ingredients(run.plan, probes), background=needed.background)
     trackers = config.trackers if world.leads else ()
-    with tracking(trackers, run, progress) as on_row, needed.guarded():
+    with tracking(trackers, run, progress) as on_row, needed.guarded(partial(has_begun, run, world)):
         state = train(run, replace(parts, on_row=on_row), progress, clock)
     return Finetuned(outcome_of(run, base, state, world), bench.train_fitting, bench.validation_fitting)
 
@@ -158,14 +160,15 @@ class _Bench:
     def demand(self, batching: Batching) -> Demand:
         """The memory that training takes; rows are as long as the longest."""
         base = replace(self.base.dials, context=self.rows.longest)
-        return demand(base, self.base.vocab_size, batching.rows, batching.micro_rows, self._config, self.compute)
+        rows, at_once = batching.rows, batching.micro_rows
+        return demand(base, self.base.vocab_size, rows, at_once, self._config, self.compute, self._world)
 
     def speed(self, batching: Batching, seconds: float) -> Speed:
         """What a trained token costs; measured on a copy."""
         model = copy.deepcopy(self._model).train()
         objective = self._world.prepare(model, self._objective)
         stepper = Stepper.of(model, objective, self._config, self.compute, self._world)
-        return measure(stepper, objective, self._source(batching, None)(1), seconds)
+        return measure(stepper, self._source(batching, None)(1), seconds)
 
     def ingredients(self, plan: Plan, probes: Sequence[Probe]) -> Ingredients:
         """All that the loop needs."""

@@ -55,7 +55,7 @@ def on_random_tokens(vocab_size: int, config: PretrainConfig, compute: Compute) 
         windows = Windows(RandomTokens(vocab_size, TOKENS, config.seed), layout.context, layout.rows, config.seed)
         batches = WindowSource(windows, objective, layout.micro_rows)(1)
         stepper = Stepper.of(trained, objective, config, compute)
-        return measure(stepper, objective, batches, min(seconds, MOST_SECONDS))
+        return measure(stepper, batches, min(seconds, MOST_SECONDS))
 
     return cost
 
@@ -64,7 +64,7 @@ def within(free: int, measure: Measure, vocab_size: int, config: PretrainConfig,
     """`measure` on a machine with `free` bytes of memory: it raises ShortageError for what doesn't fit into them."""
 
     def cost(model: ModelConfig, layout: Layout, seconds: float) -> Speed:
-        demand(model, vocab_size, layout.rows, layout.micro_rows, config, compute).check(free)
+        demand(model, vocab_size, layout.rows, layout.micro_rows, config, compute).check(free=free)
         return measure(model, layout, seconds)
 
     return cost

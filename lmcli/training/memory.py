@@ -46,11 +46,12 @@ LOGITS_AT_ONCE = 2**21
 @dataclass(frozen=True, slots=True)
 class OptimizerFactors:
     """Bytes of state for each weight of a hidden matrix and for each other number; bytes of temporary copies for each
-    weight of the largest stack of equal matrices."""
+    weight of the largest stack of equal matrices, and for each number of all."""
 
     matrix: float
     other: float
     update: float = 0.0
+    temporary: float = 0.0
 
 
 OPTIMIZERS = {
@@ -59,13 +60,14 @@ OPTIMIZERS = {
     "sgd": OptimizerFactors(4, 4),
     "adagrad": OptimizerFactors(4, 4),
     "muon": OptimizerFactors(4, 8, 31.7),
+    "adafactor": OptimizerFactors(0, 0, temporary=4),
 }
 ANY_OPTIMIZER = OptimizerFactors(8, 8)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """Bytes of a run at its peak, beside the program with its libraries. Not all parts are held at one time."""
+    """Bytes of one process at its peak, beside the program with its libraries. Not all parts are held at one time."""
 
     weights: int
     """With the working copy."""
@@ -82,13 +84,15 @@ class Memory:
     """The optimizer's temporary copies."""
     accumulates: bool
     """A step has several micro-batches, so that gradients are there beside the activations."""
+    cut: int = 0
+    """Before the first step, where each process holds a part of the weights: the whole ones, while they are cut up."""
 
     @property
     def step(self) -> int:
         """The most that a step holds."""
         forward = self.activations + self.head + (self.gradients if self.accumulates else 0)
         most = max(forward, self.gradients + max(self.head, self.update))
-        return round(BASE) + self.weights + self.optimizer + most
+        return round(BASE) + max(self.weights + self.optimizer + most, self.cut)
 
     @property
     def total(self) -> int:
@@ -106,27 +110,32 @@ def estimated(
     recompute: bool = False,
     averaged: bool = False,
     copies: bool = False,
+    parts: int = 1,
 ) -> Memory:
     """The memory of training `shape` with `micro_rows` rows of its context at once, by an optimizer of that name.
 
     `recompute` keeps what enters each block, and the rest of one block at a time. `copies` are those of
-    checkpoints that are written in the background.
+    checkpoints that are written in the background. Where so many processes hold one of `parts` of all weights each,
+    those of two blocks and all outside of blocks are whole at one time.
     """
     factors = FACTORS[dtype]
     rule = OPTIMIZERS.get(optimizer, ANY_OPTIMIZER)
     numbers, matrices = shape.parameters, shape.hidden_matmul_parameters
     tokens = micro_rows * shape.context
-    state = round(rule.matrix * matrices + rule.other * (numbers - matrices)) + (4 * numbers if averaged else 0)
+    own = 4 * numbers // parts
+    whole = numbers - matrices + 2 * matrices // shape.blocks if parts > 1 else 0
+    state = round(rule.matrix * matrices + rule.other * (numbers - matrices)) // parts + (own if averaged else 0)
     return Memory(
-        weights=round(4 * numbers + factors.working * shape.matmul_parameters),
+        weights=round(own + 4 * whole + factors.working * shape.matmul_parameters),
         optimizer=state,
-        kept=4 * numbers if keeps_best else 0,
-        copied=4 * numbers + state + (4 * numbers if keeps_best else 0) if copies else 0,
-        gradients=round(factors.gradient * numbers),
+        kept=own if keeps_best else 0,
+        copied=own + state + (own if keeps_best else 0) if copies else 0,
+        gradients=round(factors.gradient * (numbers / parts + whole)),
         activations=round(tokens * sum(_activation_bytes(part, factors, dtype, recompute) for part in shape.networks)),
         head=_head_bytes(shape, tokens, factors),
-        update=round(rule.update * shape.blocks * 2 * shape.width * shape.ffn),
+        update=round(rule.update * shape.blocks * 2 * shape.width * shape.ffn + rule.temporary * numbers),
         accumulates=accumulates,
+        cut=4 * numbers + own if parts > 1 else 0,
     )
 
 
@@ -146,18 +155,3 @@ def _block_bytes(shape: Shape, factors: Factors) -> float:
 def _head_bytes(shape: Shape, tokens: int, factors: Factors) -> int:
     logits = min(tokens * shape.vocab_size, max(LOGITS_AT_ONCE, 64 * shape.vocab_size))
     return round(factors.logit * logits + factors.head * shape.vocab_size * shape.width)
-
-
-def largest_micro_batch(
-    shape: Shape, free: int, *, at_most: int, dtype: str, optimizer: str, recompute: bool = False
-) -> int:
-    """The most rows at once, below `at_most`, with which training fits into `free` bytes; 0 when not even one does."""
-    fitting = 0
-    for rows in range(1, at_most):
-        asked = estimated(
-            shape, micro_rows=rows, accumulates=True, dtype=dtype, optimizer=optimizer, recompute=recompute
-        )
-        if asked.total > free:
-            break
-        fitting = rows
-    return fitting

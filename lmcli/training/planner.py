@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from lmcli.config import name_of
@@ -108,6 +108,7 @@ class _Planner:
         self._corpus, self._model, self._train, self._compute = corpus, model, train, compute
         self._most_tokens = most_epochs(model, train) * corpus.train_tokens
         self._tie = ladder.tied(corpus.train_tokens, corpus.vocab_size)
+        self._most_rows: int | None = None  # at once, when the memory holds no more
         self._set_context(0)
 
     def _set_context(self, tokens_seen: float) -> None:
@@ -134,14 +135,14 @@ class _Planner:
         self._set_context(seconds * FIRST_GUESS)
         rungs, guessed = list(self._shapes), self._context
         probe = partial(self._probe, measure=measure, seconds=PROBE_SHARE * seconds)
-        first, speed = probe(rungs[len(rungs) // 3], self._layout(seconds * FIRST_GUESS))
+        first, speed = probe(rungs[len(rungs) // 3], seconds * FIRST_GUESS)
         rate = ladder.effort(self._shapes[first], self._context) / speed.train
         left = seconds - elapsed()
         rung = self._affordable(left * rate)
         tokens = self._seen(left * rate / ladder.effort(self._shapes[rung], self._context))
         self._set_context(tokens)
         if rung != first or self._context != guessed:
-            rung, speed = probe(rung, self._layout(tokens))
+            rung, speed = probe(rung, tokens)
         layout = self._layout(self._seen((seconds - elapsed()) / speed.train))
         most = max(1, round(self._most_tokens / layout.tokens))
         validation_tokens = self._corpus.validation_tokens
@@ -149,15 +150,21 @@ class _Planner:
         pace = pacing.timed_pace(budget, elapsed(), speed, layout.tokens, validation_tokens, self._train)
         return self._plan(rung, layout, pace, budget)
 
-    def _probe(self, rung: Rung, layout: Layout, measure: Measure, seconds: float) -> tuple[Rung, Speed]:
-        """The largest rung up to `rung` that the memory holds, and its speed."""
+    def _probe(self, rung: Rung, tokens: float, measure: Measure, seconds: float) -> tuple[Rung, Speed]:
+        """The largest rung up to `rung` that the memory holds, with fewer rows at once where those are free to choose,
+        and its speed."""
         smaller = list(itertools.takewhile(lambda other: other != rung, self._shapes))
+        layout = self._layout(tokens)
         try:
             return rung, measure(self._dials(rung, 0.0), layout, seconds)
         except ShortageError:
-            if not smaller:
+            if self._train.micro_batch == "auto" and layout.micro_rows > 1:
+                self._most_rows = layout.micro_rows // 2
+            elif smaller:
+                rung, self._most_rows = smaller[-1], None
+            else:
                 raise
-        return self._probe(smaller[-1], layout, measure, seconds)
+        return self._probe(rung, tokens, measure, seconds)
 
     def _rung(self, tokens_seen: dict[Rung, float]) -> Rung:
         return ladder.largest(self._shapes, tokens_seen, self._corpus.train_tokens)
@@ -173,7 +180,8 @@ class _Planner:
     def _layout(self, tokens_seen: float) -> Layout:
         train_tokens, compute = self._corpus.train_tokens, self._compute
         layout = layout_for(tokens_seen, train_tokens, self._context, self._train, compute.device)
-        return layout.shared(compute.processes)
+        layout = layout.shared(compute.processes)
+        return replace(layout, micro_rows=min(layout.micro_rows, self._most_rows or layout.micro_rows))
 
     def _dials(self, rung: Rung, epochs: float) -> ModelConfig:
         return ladder.dials(self._model, rung, self._context, dropout_for(epochs), self._tie)

@@ -34,8 +34,8 @@ from lmcli.training.plan import Batching, Plan
 from lmcli.training.planner import Corpus, plan_pretraining
 from lmcli.training.reasons import reasons
 from lmcli.training.recorded import known_course, repeat
-from lmcli.training.shared_run import open_run, say_idle
-from lmcli.training.shortage import Demand, demand, free_bytes
+from lmcli.training.shared_run import has_begun, open_run, say_idle
+from lmcli.training.shortage import Demand, demand
 from lmcli.training.sources import WindowSource
 from lmcli.training.speed import Speed, measure
 from lmcli.training.step import Stepper
@@ -77,7 +77,8 @@ def pretrain(
     bench = _Bench(tokens, model, config, compute, origin, world)
     if run.plan is None:
         plan = course.plan if course else bench.plan(world.clock(clock.elapsed), progress)
-        check_space(directory, plan.parameters * bytes_per_weight(config))
+        if world.leads:  # the others have no such directory, or the same one
+            check_space(directory, plan.parameters * bytes_per_weight(config))
         for reason in reasons(plan, bench.corpus, model, config):
             progress.detail(str(reason))
         if course:
@@ -86,7 +87,7 @@ def pretrain(
             run.begin(plan)
     assert run.plan is not None
     needed = bench.demand(run.plan.model, run.plan.batching.rows, run.plan.batching.micro_rows)
-    needed.check()
+    needed.check(has_begun(run, world))
     say_idle(run.plan, world, progress)
     trained, parts = bench.ingredients(run.plan, probes)
     if bench.vectors:
@@ -96,7 +97,7 @@ def pretrain(
     if parts.validate is None:
         progress.warn("there is no validation text: nothing tells when the model stops getting better")
     trackers = config.trackers if world.leads else ()
-    with tracking(trackers, run, progress) as on_row, needed.guarded():
+    with tracking(trackers, run, progress) as on_row, needed.guarded(partial(has_begun, run, world)):
         state = train(run, replace(parts, on_row=on_row, background=needed.background), progress, clock)
     outcome = outcome_of(run, trained, state, world)
     return replace(outcome, vectors=bench.vectors.counts) if bench.vectors else outcome
@@ -144,18 +145,17 @@ class _Bench:
 
         Raises ShortageError when it doesn't fit into the memory.
         """
-        least = -self._world.highest(-free_bytes(self.compute.device))  # so that all processes decide alike
-        self.demand(model, layout.rows, layout.micro_rows).check(least)
+        self.demand(model, layout.rows, layout.micro_rows).check()
         trained = self._model(model)
         objective = self._world.prepare(trained, self._objective)
         stepper = Stepper.of(trained, objective, self._config, self.compute, self._world)
         windows = self._windows(layout.context, layout.rows)
         batches = WindowSource(windows, self._objective, layout.micro_rows)(1)
-        return measure(stepper, objective, batches, seconds)
+        return measure(stepper, batches, seconds)
 
     def demand(self, model: ModelConfig, rows: int, micro_rows: int) -> Demand:
         """The memory that training takes."""
-        return demand(model, self._train.vocab_size, rows, micro_rows, self._config, self.compute)
+        return demand(model, self._train.vocab_size, rows, micro_rows, self._config, self.compute, self._world)
 
     def ingredients(self, plan: Plan, probes: Sequence[Probe]) -> tuple[Model, Ingredients]:
         """A fresh model and all that the loop needs to train it."""

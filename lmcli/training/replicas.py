@@ -16,6 +16,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from lmcli.objectives.batch import Batch
+from lmcli.objectives.objective import Objective
 from lmcli.training.world import World
 
 T = TypeVar("T")
@@ -55,6 +56,11 @@ class Replicas(World):
         result: T = json.loads(bytes(data.numpy()))
         return result
 
+    def prepare(self, model: nn.Module, objective: Objective) -> Objective:
+        """Rank 0's weights count: what the same seed draws may differ in the last bits on another kind of machine."""
+        self.copy({**dict(model.named_parameters()), **dict(model.named_buffers())})
+        return objective
+
     def reduce(self, parameters: Sequence[nn.Parameter]) -> None:
         """A process that had nothing to compute adds zeros."""
         for parameter in parameters:
@@ -68,6 +74,12 @@ class Replicas(World):
             work.wait()
             parts = torch.split(flat, [gradient.numel() for gradient in bucket])
             torch._foreach_copy_(bucket, [part.view_as(one) for part, one in zip(parts, bucket, strict=True)])
+
+    def norm(self, local: float) -> float:
+        """Rank 0's, so that all clip alike and none leaves out a step that another one takes."""
+        norm = torch.tensor([local], dtype=torch.float64)
+        dist.broadcast(norm, 0)
+        return norm.item()
 
     def copy(self, targets: Mapping[str, Tensor]) -> None:
         with torch.no_grad():

@@ -25,7 +25,8 @@ class Shards(Replicas):
     is_sharded = True
 
     def prepare(self, model: nn.Module, objective: Objective) -> Objective:
-        """Cut the weights up, in place. Every process must hold the same ones."""
+        """Cut rank 0's weights up, in place."""
+        objective = super().prepare(model, objective)
         device = next(model.parameters()).device
         mesh = init_device_mesh(device.type, (self.size,))
         whole = _Whole(model, objective)
@@ -43,9 +44,6 @@ class Shards(Replicas):
 
     def norm(self, local: float) -> float:
         return float(self.sum(local**2)[0] ** 0.5)
-
-    def copy(self, targets: Mapping[str, Tensor]) -> None:
-        raise NotImplementedError("each process reads its own shards")
 
 
 def _blocks(model: nn.Module) -> Iterator[nn.Module]:

@@ -106,6 +106,11 @@ def open_run(
     return own if own and world.size == 1 else SharedRun(path, own, world)
 
 
+def has_begun(run: Run, world: World) -> bool:
+    """Whether there is a checkpoint to go on from. Rank 0 knows; the others take it that there is."""
+    return not world.leads or run.checkpoints.last is not None
+
+
 def say_idle(plan: Plan, world: World, progress: Progress) -> None:
     """Warn when a step has too few micro-batches to keep all processes busy."""
     micro_batches = -(-plan.batching.rows // plan.batching.micro_rows)

@@ -10,7 +10,6 @@ from functools import partial
 import torch
 
 from lmcli.objectives.batch import Batch
-from lmcli.objectives.objective import Objective
 from lmcli.training.step import Stepper
 
 Now = Callable[[], float]
@@ -24,13 +23,7 @@ class Speed:
     validate: float
 
 
-def measure(
-    stepper: Stepper,
-    objective: Objective,
-    batches: Sequence[Batch],
-    seconds: float,
-    now: Now = time.perf_counter,
-) -> Speed:
+def measure(stepper: Stepper, batches: Sequence[Batch], seconds: float, now: Now = time.perf_counter) -> Speed:
     """Train on `batches` over and over for about `seconds`, and take the quickest step: the others had to wait.
 
     Takes at least three steps, the first of which warm up. The model of `stepper` is changed: measure one that nobody
@@ -45,7 +38,7 @@ def measure(
         while now() + times[-1] < end and len(times) < 20:
             times.append(_timed(step, now))
         stepper.model.eval()
-        validate = min(_timed(lambda: objective.evaluate(stepper.model, batches[0]), now) for _ in range(2))
+        validate = min(_timed(lambda: stepper.evaluate(batches[0]), now) for _ in range(2))
     return Speed(min(times) / count, validate / stepper.world.size / max(1, batches[0].tokens))
 
 

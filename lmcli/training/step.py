@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from lmcli.models.device import Compute
 from lmcli.models.fusion import check_compiler, fusing
 from lmcli.models.model import Model
-from lmcli.objectives.batch import Batch
+from lmcli.objectives.batch import Batch, Sums
 from lmcli.objectives.objective import Objective
 from lmcli.training.average import Averaging
 from lmcli.training.config import TrainConfig
@@ -119,6 +119,11 @@ class Stepper:
             for parameter in self._parameters:
                 parameter.grad = None
         return result
+
+    def evaluate(self, batch: Batch) -> Sums:
+        """The loss of one batch, as validation computes it; the model must be in the mode for that."""
+        with self._autocast():
+            return self._objective.evaluate(self.model, batch.to(self._device))
 
     def has_finite_weights(self) -> bool:
         """Whether all weights are finite, at every process."""

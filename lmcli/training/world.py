@@ -20,6 +20,10 @@ class LostContactError(MachineError):
     """Another process of this run has ended, or can't be reached any more."""
 
 
+class CommonError(MachineError):
+    """What all processes of a run find out together: rank 0 says it for all."""
+
+
 @contextlib.contextmanager
 def lost_peers() -> Iterator[None]:
     """Say in words what torch's collectives say when the other side is gone."""

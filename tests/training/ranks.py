@@ -6,6 +6,7 @@ RANK=0 WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=... python -m tests.traini
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import socket
@@ -23,7 +24,8 @@ from lmcli.errors import ConfigError, MachineError, Stopped
 from lmcli.objectives.next_token import RunningText
 from lmcli.progress import Silent
 from lmcli.project import durable
-from lmcli.training import joining, shard_files
+from lmcli.training import joining, shard_files, shortage
+from lmcli.training import step as steps
 from lmcli.training.average import Averaging
 from lmcli.training.clock import Clock
 from lmcli.training.ingredients import Ingredients
@@ -39,7 +41,7 @@ from lmcli.training.outcome import outcome_of
 from lmcli.training.shared_run import open_run
 from lmcli.training.state import State
 from lmcli.training.step import Stepper
-from lmcli.training.world import World
+from lmcli.training.world import CommonError, World
 from tests.training import tiny
 
 OPTIMIZERS: Mapping[str, Callable[[], Any]] = {"adamw": AdamW, "muon": Muon}
@@ -54,9 +56,9 @@ STOP_AT = 6
 DECAY, KEPT = 0.6, 6
 
 
-def parts_of(optimizer: Any, world: World) -> Ingredients:
+def parts_of(optimizer: Any, world: World, seed: int = 3) -> Ingredients:
     """tiny's run, prepared for these processes."""
-    model = tiny.tiny_model()
+    model = tiny.tiny_model().initialise(seed)
     objective = world.prepare(model, RunningText(tiny.END))
     stepper = Stepper(
         model,
@@ -89,6 +91,18 @@ def straight(folder: Path, rank: int) -> None:
         for name, optimizer in OPTIMIZERS.items():
             world = joining.world_of(strategy)
             run(folder / f"{strategy}-{name}", world, parts_of(optimizer(), world))
+
+
+def apart(folder: Path, rank: int) -> None:
+    """The others begin with weights of their own, and replicas find no norm: what the first one has counts."""
+    plain = steps._norm
+    for strategy in ("ddp", "fsdp"):
+        world = joining.world_of(strategy)
+        parts = parts_of(AdamW(), world, seed=3 + rank)
+        if rank and not world.is_sharded:
+            steps._norm = lambda gradients: math.nan
+        run(folder / strategy, world, parts)
+        steps._norm = plain
 
 
 def stopped(folder: Path, rank: int) -> None:
@@ -153,6 +167,22 @@ def averaged(folder: Path, rank: int) -> None:
         run(folder / strategy, world, replace(parts, source=source, keep=KEPT))
 
 
+def short(folder: Path, rank: int) -> None:
+    """The last process finds less memory than the others: none of them begins, and all say the same."""
+    world = joining.world_of("ddp")
+    asked = shortage.Demand(tiny.tiny_model().shape, 2, 1, "cpu", "float32", "adamw", world=world)
+    plain = shortage.free_bytes
+    shortage.free_bytes = lambda *_: 2**10 if rank == world.size - 1 else 2**40
+    try:
+        asked.check()
+    except CommonError as error:
+        assert error.message.endswith("and 0.00 GiB are free for it"), error.message
+    else:
+        raise AssertionError("it would have begun")
+    finally:
+        shortage.free_bytes = plain
+
+
 def rotten(folder: Path, rank: int) -> None:
     """A disk that gives back something else for the last process's part of the second checkpoint's weights."""
     world = joining.world_of("fsdp")
@@ -187,9 +217,11 @@ def resumed(folder: Path, rank: int) -> None:
 
 def everything(folder: Path, rank: int) -> None:
     straight(folder / "straight", rank)
+    apart(folder / "apart", rank)
     stopped(folder / "stopped", rank)
     averaged(folder / "averaged", rank)
     rotten(folder / "rotten", rank)
+    short(folder, rank)
     gone_on(folder / "gone-on", rank)
     refused(folder, rank)
 

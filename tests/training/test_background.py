@@ -265,7 +265,7 @@ def test_the_copy_is_a_part_of_the_memory_and_is_left_out_where_that_is_scarce(m
     monkeypatch.setattr(saving.os, "sched_getaffinity", lambda process: {0, 1})
 
     def asked(how: str, free: int) -> shortage.Demand:
-        monkeypatch.setattr(shortage, "free_bytes", lambda device: free)
+        monkeypatch.setattr(shortage, "free_bytes", lambda *_: free)
         return shortage.demand(
             replace(plan().model, tie_embeddings=True),
             65,

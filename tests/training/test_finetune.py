@@ -19,7 +19,8 @@ from lmcli.tokens.training import train_tokenizer
 from lmcli.training.config import FinetuneConfig
 from lmcli.training.finetune import Finetuned, finetune
 from lmcli.training.metrics import read_metrics
-from tests.training.tiny import weights_digest
+from lmcli.training.world import SOLO, World
+from tests.training.tiny import Follower, weights_digest
 
 ROWS = [Row(f"rows.jsonl:{n}", f"{n:03d} is", " even" if n % 2 == 0 else " odd") for n in range(60)]
 
@@ -54,10 +55,12 @@ def run(
     *,
     context: int = 16,
     notes: Notes | None = None,
+    world: World = SOLO,
     **config: Any,
 ) -> Finetuned:
     settings = decode(FinetuneConfig, {"threads": 1, "lr_scale": 1.0, "early_stop": 0, **config})
-    return finetune(base(tokenizer), tokenizer, rows, settings, path, "key", notes or Silent(), time.monotonic())
+    model, progress = base(tokenizer), notes or Silent()
+    return finetune(model, tokenizer, rows, settings, path, "key", progress, time.monotonic(), world=world)
 
 
 def test_it_learns_the_completions_of_rows_that_are_held_out(tokenizer: Tokenizer, tmp_path: Path) -> None:
@@ -125,6 +128,11 @@ def test_a_time_budget_is_measured_on_a_copy(tokenizer: Tokenizer, tmp_path: Pat
         torch.testing.assert_close(parameter, start.get_parameter(name), atol=1e-4, rtol=0)
     assert tuned.outcome.plan.budget is not None
     assert tuned.outcome.plan.epochs <= 11
+
+
+def test_another_process_asks_nothing_of_a_directory_that_the_first_has(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    assert run(tokenizer, tmp_path / "run", length="3 steps", world=Follower()).outcome.steps == 3
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_same_seed_gives_the_same_model(tokenizer: Tokenizer, tmp_path: Path) -> None:

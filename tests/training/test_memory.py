@@ -78,10 +78,3 @@ def test_more_rows_take_more_and_accumulation_keeps_gradients() -> None:
     assert estimated(micro_rows=16).activations == 2 * estimated().activations
     assert estimated(micro_rows=64, accumulates=True).step > estimated(micro_rows=64).step
     assert estimated().total - estimated(keeps_best=False).total == 4 * SHAPE.parameters
-
-
-def test_the_largest_micro_batch_fits_and_the_next_does_not() -> None:
-    kind = {"dtype": "float32", "optimizer": "adamw"}
-    free = estimated(micro_rows=5, accumulates=True).total
-    assert memory.largest_micro_batch(SHAPE, free, at_most=64, **kind) == 5
-    assert memory.largest_micro_batch(SHAPE, 0, at_most=64, **kind) == 0

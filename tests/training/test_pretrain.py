@@ -26,7 +26,8 @@ from lmcli.training.ingredients import Probe
 from lmcli.training.metrics import read_metrics
 from lmcli.training.outcome import Outcome
 from lmcli.training.pretrain import pretrain
-from tests.training.tiny import weights_digest
+from lmcli.training.world import SOLO, World
+from tests.training.tiny import Follower, weights_digest
 
 TEXT = "the cat sat on the mat and the dog lay on the log while the rat ate the oat; "
 SMALL = {"width": 32, "depth": 1, "context": 16, "dropout": 0.0}
@@ -47,11 +48,17 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(
-    tokens: Path, path: Path, length: str, key: str = "key", probes: tuple[Probe, ...] = (), **train: Any
+    tokens: Path,
+    path: Path,
+    length: str,
+    key: str = "key",
+    probes: tuple[Probe, ...] = (),
+    world: World = SOLO,
+    **train: Any,
 ) -> Outcome:
     config = decode(PretrainConfig, {"length": length, "threads": 1, "batch_tokens": 64, **train})
     model = decode(ModelConfig, SMALL)
-    return pretrain(tokens, model, config, path, key, Silent(), time.monotonic(), probes)
+    return pretrain(tokens, model, config, path, key, Silent(), time.monotonic(), probes, world=world)
 
 
 def test_it_learns_the_text(tokens: Path, tmp_path: Path) -> None:
@@ -111,6 +118,11 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(tokens: Path, tmp_path:
     assert weights_digest(cut.model) == weights_digest(whole.model)
     logs = [read_metrics(tmp_path / name / "metrics.jsonl") for name in ("whole", "cut")]
     assert [row["loss"] for row in logs[0]] == [row["loss"] for row in logs[1]]
+
+
+def test_another_process_asks_nothing_of_a_directory_that_the_first_has(tokens: Path, tmp_path: Path) -> None:
+    assert run(tokens, tmp_path / "run", "3 steps", world=Follower()).steps == 3
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_corpus_without_validation_trains_to_its_last_step(tmp_path: Path) -> None:

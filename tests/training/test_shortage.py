@@ -16,38 +16,123 @@ from lmcli.training import shortage
 from lmcli.training.ingredients import Source
 from lmcli.training.optimizers.adamw import AdamW
 from lmcli.training.run import RunDirectory
-from lmcli.training.shortage import Demand, free_bytes, is_shortage
+from lmcli.training.shortage import Demand, free_bytes, held_bytes, is_shortage
+from lmcli.training.world import World
 from tests.conftest import Lmcli
 from tests.projects import lock
 from tests.training.tiny import ingredients, run_digest, run_tiny, tiny_model
 
 DEMAND = Demand(replace(tiny_model().shape, width=1024, depth=8, ffn=2730), 64, 32, "cpu", "float32", "adamw")
+LONG = replace(DEMAND, shape=replace(DEMAND.shape, context=512))
+"""Activations are most of it."""
 
 
 def test_what_fits_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shortage, "free_bytes", lambda device: DEMAND.memory.total)
+    monkeypatch.setattr(shortage, "free_bytes", lambda *_: DEMAND.memory.total)
     DEMAND.check()
 
 
 def test_what_does_not_fit_is_refused_with_numbers_and_a_micro_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    long = replace(DEMAND, shape=replace(DEMAND.shape, context=512))
-    free = replace(long, micro_rows=3).memory.total
-    monkeypatch.setattr(shortage, "free_bytes", lambda device: free)
+    free = replace(LONG, micro_rows=3).memory.total
+    monkeypatch.setattr(shortage, "free_bytes", lambda *_: free)
     with pytest.raises(MachineError, match=r"needs about [\d.]+ GiB of memory and [\d.]+ GiB are free") as error:
-        long.check()
+        LONG.check()
     assert error.value.exit_code == 5
     assert "set micro_batch to 3" in str(error.value.hint)
 
 
 def test_where_not_even_one_row_fits_a_smaller_model_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shortage, "free_bytes", lambda device: DEMAND.memory.total // 3)
+    monkeypatch.setattr(shortage, "free_bytes", lambda *_: DEMAND.memory.total // 3)
     with pytest.raises(MachineError) as error:
         DEMAND.check()
     assert "blocks of width" in str(error.value.hint)
-    monkeypatch.setattr(shortage, "free_bytes", lambda device: 0)
+    monkeypatch.setattr(shortage, "free_bytes", lambda *_: 0)
     with pytest.raises(MachineError) as error:
         DEMAND.check()
     assert "shorter context" in str(error.value.hint)
+
+
+KEEPING = replace(LONG, averaged=True, background=True)
+NEVER, AGAIN = 'save_in_background = "never"', "recompute = true"
+
+
+def test_the_micro_batch_that_is_named_fits_with_an_average_and_copies_for_the_background() -> None:
+    assert "set micro_batch to 3:" in KEEPING.advice(replace(KEEPING, micro_rows=3).memory.total)
+
+    few = replace(KEEPING, micro_rows=2)
+    said = few.advice(replace(few, micro_rows=1, background=False).memory.total)
+    assert f"set micro_batch to 1 and {NEVER}:" in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"background": False}, f"set {NEVER}:"),
+        ({"recompute": True}, f"set {AGAIN}:"),
+        ({"background": False, "recompute": True}, f"set {NEVER} and {AGAIN}:"),
+    ],
+)
+def test_a_run_that_has_begun_is_told_what_lets_it_go_on(changes: dict[str, bool], said: str) -> None:
+    assert said in KEEPING.advice(replace(KEEPING, **changes).memory.total, begun=True)
+
+
+def test_a_micro_batch_that_would_begin_a_run_anew_says_so() -> None:
+    lean = replace(LONG, recompute=True)
+    assert "micro_batch to 3, which begins the run anew" in lean.advice(replace(lean, micro_rows=3).memory.total, True)
+
+
+def test_where_one_row_is_too_much_it_may_be_computed_twice() -> None:
+    row = replace(LONG, micro_rows=1, shape=replace(LONG.shape, context=8192))
+    assert f"set {AGAIN}:" in row.advice(replace(row, recompute=True).memory.total)
+
+
+class Four(World):
+    """The first of four processes on one machine, without the others."""
+
+    size = local_size = 4
+
+
+class Quarters(Four):
+    strategy = "fsdp"
+    is_sharded = True
+
+
+class Poorer(Four):
+    """Another process finds no more than 2 GiB."""
+
+    def highest(self, value: int) -> int:
+        return max(value, -(2**31))
+
+
+def test_processes_on_a_machine_share_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shortage, "free_memory", lambda: 4 * DEMAND.memory.total - 4)
+    monkeypatch.setattr(shortage, "_left_of_group", lambda: 2**63)
+    DEMAND.check()
+    with pytest.raises(MachineError, match=r"each of 4 processes needs about [\d.]+ GiB of memory and .* free for it"):
+        replace(DEMAND, world=Four()).check()
+
+
+def test_all_processes_stop_when_one_has_too_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shortage, "free_bytes", lambda *_: 2**40)
+    replace(LONG, world=Four()).check()
+    with pytest.raises(MachineError, match=r"and 2\.00 GiB are free for it"):
+        replace(LONG, world=Poorer()).check()
+
+
+def test_a_process_that_holds_a_part_needs_less() -> None:
+    whole, part = DEMAND.memory, replace(DEMAND, world=Quarters()).memory
+    numbers = DEMAND.shape.parameters
+    assert (part.optimizer, part.kept) == (whole.optimizer // 4, whole.kept // 4)
+    assert part.gradients < 0.6 * whole.gradients
+    assert part.cut == 5 * numbers < part.total < 0.6 * whole.total
+
+
+def test_what_a_process_holds_counts_as_free_for_its_next_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shortage, "free_bytes", lambda *_: 0)
+    monkeypatch.setattr(shortage, "held_bytes", lambda device: replace(LONG, micro_rows=3).memory.total)
+    with pytest.raises(MachineError) as error, LONG.guarded():
+        raise MemoryError
+    assert str(error.value.hint).endswith("set micro_batch to 3: the same batch in more parts")
 
 
 def real_shortage() -> None:
@@ -96,7 +181,7 @@ def test_a_shortage_in_training_leaves_the_last_checkpoint_and_the_run_goes_on_t
     run_tiny(tmp_path / "whole", ingredients(AdamW()))
     with (
         pytest.raises(MachineError, match=r"out of memory: training needs about [\d.]+ GiB") as error,
-        DEMAND.guarded(),
+        DEMAND.guarded(lambda: True),
     ):
         run_tiny(tmp_path / "cut", ingredients(AdamW(), wrap=short_at(10)))
     assert error.value.exit_code == 5
@@ -167,3 +252,4 @@ def test_memory_that_runs_out_at_a_step_ends_with_5_and_the_run_goes_on(trained:
 
 def test_what_is_free_is_less_than_what_the_machine_has() -> None:
     assert 0 < free_bytes("cpu") < 2**50
+    assert 2**20 < held_bytes("cpu") < 2**40

@@ -79,6 +79,11 @@ def test_muon_makes_whole_matrices_orthogonal(strategy: str, pair: Path, alone: 
 
 
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_weights_and_norm_of_the_first_process_count(strategy: str, pair: Path) -> None:
+    assert distance(pair / "apart" / strategy, pair / "straight" / f"{strategy}-adamw") == 0
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 @pytest.mark.parametrize("name", ranks.OF_TORCH)
 def test_rules_of_torch_go_on_and_move_parts_as_they_move_wholes(
     name: str, strategy: str, pair: Path, tmp_path: Path

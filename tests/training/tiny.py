@@ -45,6 +45,12 @@ STREAM = np.random.default_rng(7).integers(0, 8, EPOCH * ROWS * CONTEXT + CONTEX
 Optimizers = AdamW | Muon
 
 
+class Follower(World):
+    """The second of two processes on another machine, without the first: it does all the work by itself."""
+
+    rank, size = 1, 2
+
+
 def windows(step: int) -> np.ndarray:
     """Step, from 0 -> (rows, context + 1); each epoch is a permutation of the windows."""
     epoch, within = divmod(step, EPOCH)
