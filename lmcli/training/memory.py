@@ -46,11 +46,12 @@ LOGITS_AT_ONCE = 2**21
 @dataclass(frozen=True, slots=True)
 class OptimizerFactors:
     """Bytes of state for each weight of a hidden matrix and for each other number; bytes of temporary copies for each
-    weight of the largest stack of equal matrices."""
+    weight of the largest stack of equal matrices, and for each number of all."""
 
     matrix: float
     other: float
     update: float = 0.0
+    temporary: float = 0.0
 
 
 OPTIMIZERS = {
@@ -59,6 +60,7 @@ OPTIMIZERS = {
     "sgd": OptimizerFactors(4, 4),
     "adagrad": OptimizerFactors(4, 4),
     "muon": OptimizerFactors(4, 8, 31.7),
+    "adafactor": OptimizerFactors(0, 0, temporary=4),
 }
 ANY_OPTIMIZER = OptimizerFactors(8, 8)
 
@@ -82,10 +84,10 @@ class Memory:
     """The optimizer's temporary copies."""
     accumulates: bool
     """A step has several micro-batches, so that gradients are there beside the activations."""
-
-    @property
     cut: int = 0
     """Before the first step, where each process holds a part of the weights: the whole ones, while they are cut up."""
+
+    @property
     def step(self) -> int:
         """The most that a step holds."""
         forward = self.activations + self.head + (self.gradients if self.accumulates else 0)
@@ -108,9 +110,9 @@ def estimated(
     recompute: bool = False,
     averaged: bool = False,
     copies: bool = False,
+    parts: int = 1,
 ) -> Memory:
     """The memory of training `shape` with `micro_rows` rows of its context at once, by an optimizer of that name.
-    parts: int = 1,
 
     `recompute` keeps what enters each block, and the rest of one block at a time. `copies` are those of
     checkpoints that are written in the background. Where so many processes hold one of `parts` of all weights each,
@@ -131,11 +133,11 @@ def estimated(
         gradients=round(factors.gradient * (numbers / parts + whole)),
         activations=round(tokens * sum(_activation_bytes(part, factors, dtype, recompute) for part in shape.networks)),
         head=_head_bytes(shape, tokens, factors),
-        update=round(rule.update * shape.blocks * 2 * shape.width * shape.ffn),
+        update=round(rule.update * shape.blocks * 2 * shape.width * shape.ffn + rule.temporary * numbers),
         accumulates=accumulates,
+        cut=4 * numbers + own if parts > 1 else 0,
     )
 
-        cut=4 * numbers + own if parts > 1 else 0,
 
 def _activation_bytes(shape: Shape, factors: Factors, dtype: str, recompute: bool) -> float:
     """For one token."""
