@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -34,11 +35,13 @@ TRAIN = (
 SAMPLES = ("--set", "train.sample_every=15", "--set", "train.sample_prompts=The")
 
 
-def start(root: Path, *line: object, launcher: tuple[str, ...] = (), **environment: str) -> subprocess.Popen[str]:
-    """`lmcli LINE` in a process group of its own."""
+def start(
+    root: Path, *line: object, launcher: tuple[str, ...] = (), script: tuple[str, ...] = (), **environment: str
+) -> subprocess.Popen[str]:
+    """`lmcli LINE`, by itself, under a launcher, or as a script does it."""
     own = {"PYTHONPATH": str(Path(__file__).parent.parent), "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
     return subprocess.Popen(
-        [*(launcher or (sys.executable,)), "-m", "lmcli", *map(str, line)],
+        [*(script or (*(launcher or (sys.executable,)), "-m", "lmcli")), *map(str, line)],
         cwd=root,
         env={**os.environ, **own, **environment},
         text=True,
@@ -182,6 +185,61 @@ def test_an_error_is_said_once_and_keeps_its_code(trained: Path) -> None:
     assert code == 7, err
     assert err.count("error:") == 1
     assert json.loads(out)["error"]["code"] == 7
+
+
+FAILING = """
+import os, sys
+import torch
+from lmcli.cli import boundary
+from lmcli.project import durable
+from lmcli.training.step import Stepper
+rank, what = sys.argv[1].split(":")
+def full(operation, path):
+    if path.name.startswith("step-"):
+        raise OSError(28, "No space left on device", str(path))
+def short(self, number, *rest):
+    if number == 3:
+        raise torch.OutOfMemoryError("out of memory")
+    return step(self, number, *rest)
+step = Stepper.step
+if os.environ["RANK"] == rank and what == "disk":
+    durable.on_operation = full
+elif os.environ["RANK"] == rank:
+    Stepper.step = short
+sys.exit(boundary.run(sys.argv[2:]))
+"""
+
+
+def pair_failing(root: Path, rank: int, what: str, *line: object) -> list[tuple[int, str, str]]:
+    """How two processes end, one of which fails, without a launcher that would end the other."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    script = (sys.executable, "-c", FAILING, f"{rank}:{what}")
+    with contextlib.ExitStack() as stack:
+        processes = [
+            stack.enter_context(start(root, *line, script=script, **shared, RANK=str(own), LOCAL_RANK=str(own)))
+            for own in range(2)
+        ]
+        for process in processes:
+            stack.callback(process.kill)
+        return [finished(process, 100) for process in processes]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+@pytest.mark.parametrize(
+    ("rank", "what", "said"), [(0, "disk", "No space left"), (1, "memory", "1 of 2: out of memory")]
+)
+def test_no_process_waits_for_one_that_has_failed(
+    rank: int, what: str, said: str, strategy: str, trained: Path
+) -> None:
+    ends = pair_failing(trained, rank, what, *TRAIN, "--strategy", strategy)
+    assert ends[rank][0] == MachineError.exit_code
+    assert said in ends[rank][2]
+    assert all(err.count("error:") <= 1 for _, _, err in ends)
+    assert ends[0][0] == MachineError.exit_code
 
 
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run")

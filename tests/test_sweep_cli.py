@@ -27,6 +27,15 @@ LINE = (
 )
 
 
+def test_values_may_be_lists_and_the_rate_has_a_short_key(lmcli: Lmcli, trained: Path) -> None:
+    points = "[[0, 1], [1, 0]],[[0, 1], [0.5, 1], [1, 0]]"
+    line = (*LINE[:3], "--set", "train.schedule=piecewise", "--set", f"train.schedule.points={points}")
+    ran = lmcli(*line, "--set", "train.lr=0.01,0.02", *LINE[7:], "--dry-run", "--json")
+    assert ran.code == 0, ran.err
+    assert len(ran.json["trials"]) == 4
+    assert {trial["settings"]["train.optimizer.lr"] for trial in ran.json["trials"]} == {"0.01", "0.02"}
+
+
 def figures(document: Any) -> list[Any]:
     """What a sweep came to, without the time that it took."""
     found = []
@@ -153,10 +162,10 @@ def test_a_trial_that_can_not_run_is_the_last_with_its_reason(
     real = shortage.Demand.check
     short = ShortageError("training needs about 99 GiB of memory", "take a smaller model")
 
-    def check(demand: Demand) -> None:
+    def check(demand: Demand, *given: Any) -> None:
         if demand.shape.depth == 2:
             raise short
-        real(demand)
+        real(demand, *given)
 
     monkeypatch.setattr(Demand, "check", check)
     line = ("sweep", "--steps", 120, *LINE[3:], "--set", "model.heads=1,3")

@@ -16,6 +16,12 @@ SHORT = {"train.lr": "optimizer.lr", "finetune.lr": "optimizer.lr"}
 """What everybody writes at first -> the key within the table."""
 
 
+def spelled_out(key: str) -> str:
+    """A dotted key without what is short for another one."""
+    table, _, inside = key.partition(".")
+    return f"{table}.{SHORT.get(key, inside)}" if inside else key
+
+
 @dataclass(frozen=True)
 class Given:
     """What the person said when the command started. Flags are dotted keys with typed values.

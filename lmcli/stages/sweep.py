@@ -20,7 +20,7 @@ from lmcli.errors import ArtifactError, ConfigError, DivergedError, InputError, 
 from lmcli.models.config import ModelConfig
 from lmcli.project.lock import InputRecord
 from lmcli.project.project import Project
-from lmcli.project.settings import Given
+from lmcli.project.settings import Given, spelled_out
 from lmcli.project.stage import Artifact, Stage
 from lmcli.stages import train as training
 from lmcli.stages.graph import requests
@@ -128,16 +128,28 @@ def _grid(sets: Sequence[str]) -> list[dict[str, str]]:
     values: dict[str, list[str]] = {}
     for item in sets:
         key, equals, text = item.partition("=")
-        choices = [choice.strip() for choice in text.split(",") if choice.strip()]
+        key, choices = spelled_out(key.strip()), _choices(text)
         if not equals or not choices:
             raise ConfigError(f"--set {item}: no value", "write --set KEY=VALUE,VALUE")
-        if key.strip() in values:
-            raise ConfigError(f"--set {key.strip()} is given twice", "name its values at once: KEY=VALUE,VALUE")
-        if key.strip() == "train.length":
+        if key in values:
+            raise ConfigError(f"--set {key} is given twice", "name its values at once: KEY=VALUE,VALUE")
+        if key == "train.length":
             hint = "--budget 20m, or --steps 4000, is for all trials together"
             raise ConfigError(f"--set {item}: how long a trial is trained is for the rounds of the sweep to say", hint)
-        values[key.strip()] = choices
+        values[key] = choices
     return combinations(values)
+
+
+def _choices(text: str) -> list[str]:
+    """Values with commas between them; those inside brackets belong to a list."""
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter == "[") - (letter == "]")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts if part.strip()]
 
 
 def _trial(project: Project, given: Given, number: int, chosen: dict[str, str], seeds: Sequence[int]) -> Trial:

@@ -24,6 +24,7 @@ from lmcli.errors import MachineError, from_os_error
 from lmcli.models.weights import read_header
 from lmcli.project import durable
 from lmcli.training.parts import local
+from lmcli.training.world import CommonError
 
 AT_ONCE = 2**26
 """Elements that are read back together: a second copy of all of them might not fit."""
@@ -44,9 +45,7 @@ def _plain_errors() -> Iterator[None]:
     except CheckpointException as failed:
         rank, (cause, _) = min(failed.failures.items())
         known = from_os_error(cause) if isinstance(cause, OSError) else MachineError(str(cause) or repr(cause))
-        raise MachineError(
-            f"process {rank} failed at its part of a checkpoint: {known.message}", known.hint
-        ) from failed
+        raise CommonError(f"process {rank} failed at its part of a checkpoint: {known.message}", known.hint) from failed
 
 
 def check(folder: Path, tensors: Mapping[str, Tensor]) -> None:

@@ -24,7 +24,7 @@ from lmcli.training.heard import HeardCheckpoints
 from lmcli.training.optimizers.optimizer import Described, Optimizer, places
 from lmcli.training.parts import fill_part
 from lmcli.training.state import State
-from lmcli.training.world import World
+from lmcli.training.world import CommonError, World
 
 Tensors = Mapping[str, Tensor]
 
@@ -84,11 +84,12 @@ class ShardedCheckpoints(HeardCheckpoints):
         self._read_again(folder, tensors)
 
     def _read_again(self, folder: Path, tensors: Tensors) -> None:
-        """Raises MachineError at all processes unless the disk gives back what each of them wrote."""
+        """Raises CommonError unless the disk gives back what each of them wrote."""
         for file in sorted(folder.iterdir()):
             forget(file)
         if self._world.highest(int(not shard_files.same(folder, tensors))):
-            raise reads_otherwise(folder)
+            found = reads_otherwise(folder)
+            raise CommonError(found.message, found.hint)
 
     def load_best(self) -> dict[str, Tensor]:
         assert self._own is not None, "rank 0 alone finishes a run"
