@@ -215,7 +215,12 @@ def pair_failing(root: Path, rank: int, what: str, *line: object) -> list[tuple[
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    shared: dict[str, Any] = {
+        "WORLD_SIZE": "2",
+        "LOCAL_WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }
     script = (sys.executable, "-c", FAILING, f"{rank}:{what}")
     with contextlib.ExitStack() as stack:
         processes = [

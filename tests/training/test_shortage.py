@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -72,7 +73,7 @@ def test_the_micro_batch_that_is_named_fits_with_an_average_and_copies_for_the_b
         ({"background": False, "recompute": True}, f"set {NEVER} and {AGAIN}:"),
     ],
 )
-def test_a_run_that_has_begun_is_told_what_lets_it_go_on(changes: dict[str, bool], said: str) -> None:
+def test_a_run_that_has_begun_is_told_what_lets_it_go_on(changes: dict[str, Any], said: str) -> None:
     assert said in KEEPING.advice(replace(KEEPING, **changes).memory.total, begun=True)
 
 
