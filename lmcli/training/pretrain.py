@@ -33,7 +33,7 @@ from lmcli.training.outcome import Outcome, bytes_per_weight, compute_of, outcom
 from lmcli.training.plan import Batching, Plan
 from lmcli.training.planner import Corpus, plan_pretraining
 from lmcli.training.reasons import reasons
-from lmcli.training.recorded import known_course, repeat
+from lmcli.training.recorded import begin, known_course
 from lmcli.training.shared_run import has_begun, open_run, say_idle
 from lmcli.training.shortage import Demand, demand
 from lmcli.training.sources import WindowSource
@@ -77,25 +77,19 @@ def pretrain(
     bench = _Bench(tokens, model, config, compute, origin, world)
     if run.plan is None:
         plan = course.plan if course else bench.plan(world.clock(clock.elapsed), progress)
-        if world.leads:  # the others have no such directory, or the same one
-            check_space(directory, plan.parameters * bytes_per_weight(config))
         for reason in reasons(plan, bench.corpus, model, config):
             progress.detail(str(reason))
-        if course:
-            repeat(run, course, progress)
-        else:
-            run.begin(plan)
+        if world.leads:  # the others have no such directory, or the same one
+            check_space(directory, plan.parameters * bytes_per_weight(config))
+        begin(run, plan, course, progress)
     assert run.plan is not None
     needed = bench.demand(run.plan.model, run.plan.batching.rows, run.plan.batching.micro_rows)
     needed.check(has_begun(run, world))
     say_idle(run.plan, world, progress)
     trained, parts = bench.ingredients(run.plan, probes)
-    if bench.vectors:
-        progress.say(str(bench.vectors))
+    bench.tell(parts, progress)
     if origin.extend:
         parts = replace(parts, extend=extension.asker(origin.extend, run, config.schedule))
-    if parts.validate is None:
-        progress.warn("there is no validation text: nothing tells when the model stops getting better")
     trackers = config.trackers if world.leads else ()
     with tracking(trackers, run, progress) as on_row, needed.guarded(partial(has_begun, run, world)):
         state = train(run, replace(parts, on_row=on_row, background=needed.background), progress, clock)
@@ -189,6 +183,13 @@ class _Bench:
             replan=pacing.replanner(plan),
             cooldown_start=extension.cooldown_start(config.schedule),
         )
+
+    def tell(self, parts: Ingredients, progress: Progress) -> None:
+        """What a person should know of the ingredients."""
+        if self.vectors:
+            progress.say(str(self.vectors))
+        if parts.validate is None:
+            progress.warn("there is no validation text: nothing tells when the model stops getting better")
 
     def _model(self, dials: ModelConfig) -> Model:
         assert dials.dropout != "auto"

@@ -41,11 +41,11 @@ def known_course(course: Course | None, config: ComputeConfig) -> Course | None:
     return course if len(kinds) == 1 else None
 
 
-def repeat(run: Run, course: Course, progress: Progress) -> None:
-    """Begin a run that takes `course`, which was taken before: the clock changes nothing more about it."""
-    run.begin(course.plan)
-    if course.plan.budget:
-        known = course.replans or (Replan(0, course.plan.pace.steps),)
+def begin(run: Run, plan: Plan, course: Course | None, progress: Progress) -> None:
+    """Begin a run. Where it takes a `course` that was taken before, the clock changes nothing more about it."""
+    run.begin(plan)
+    if course and plan.budget:
+        known = course.replans or (Replan(0, plan.pace.steps),)
         for replan in (*known, *[known[-1]] * (len(REPLAN_AT) - len(known))):  # the same once more changes nothing
             run.log_replan(replan)
         progress.say(f"{run.timeline.steps} steps, as lmcli.lock has them; --force measures this machine anew")
