@@ -9,7 +9,7 @@ from typing import Literal
 from lmcli.errors import InputError
 from lmcli.training.config import TrainConfig
 
-SEEN_PER_BATCH = 2.8
+SEEN_PER_BATCH = 2.4
 """An automatic batch is the root of the tokens that the run sees, times this: the more there is to learn, the finer its
 gradient must be, and the more steps there are as well (the power law of nanochat has the exponent 0.38, whose authors
 measured it at a thousand times as many tokens)."""
