@@ -71,7 +71,7 @@ def pieces_of(context: int) -> int:
 
 def dropout_for(epochs: float) -> float:
     """None while the text is new; the more often it comes again, the more (docs/performance.md, Shapes)."""
-    return 0.0 if epochs < 4 else 0.1 if epochs < 5 else 0.2
+    return 0.0 if epochs < 3.5 else 0.1 if epochs < 5 else 0.2
 
 
 def layout_for(tokens_seen: float, train_tokens: int, context: int, train: TrainConfig, device: str) -> Layout:
