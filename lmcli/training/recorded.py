@@ -34,11 +34,13 @@ class Course:
 
 
 def known_course(course: Course | None, config: ComputeConfig) -> Course | None:
-    """`course`, unless this machine would take it on another kind of device, at another pace and to other weights."""
+    """`course`, unless this machine has another kind of device or is quicker in another precision: the weights would be
+    others, or take much longer."""
     if course is None:
         return None
-    kinds = {torch.device(name).type for name in (course.plan.device, resolve_compute(config).device)}
-    return course if len(kinds) == 1 else None
+    here, there = resolve_compute(config), course.plan
+    alike = torch.device(here.device).type == torch.device(there.device).type and here.dtype == there.dtype
+    return course if alike else None
 
 
 def begin(run: Run, plan: Plan, course: Course | None, progress: Progress) -> None:
