@@ -3,13 +3,12 @@ lies far away (Li et al., 2022, grow the length of a sequence in the same way)."
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
-from lmcli.tokens.window_batch import Ids, WindowBatch
+from lmcli.tokens.window_batch import WindowBatch
 
 
 class Batches(Protocol):
@@ -38,9 +37,9 @@ class Pieces:
         parts = [self._piece(step, piece) for piece in range(self._pieces)]
         return replace(
             parts[0],
-            ids=_joined([part.ids for part in parts]),
-            starts=_joined([part.starts for part in parts]),
-            numbers=_joined([part.numbers for part in parts]),
+            ids=np.concatenate([part.ids for part in parts]),
+            starts=np.concatenate([part.starts for part in parts]),
+            numbers=np.concatenate([part.numbers for part in parts]),
         )
 
     def _piece(self, step: int, piece: int) -> WindowBatch:
@@ -53,7 +52,3 @@ class Pieces:
             ids=whole.ids[:, first : first + length + 1],
             starts=whole.starts + first,
         )
-
-
-def _joined(parts: Sequence[Ids]) -> Ids:
-    return np.concatenate(parts)

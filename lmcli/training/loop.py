@@ -112,7 +112,7 @@ class _Loop:
         step, start = self._state.step, self._parts.cooldown_start
         if start is not None and self._run.timeline.cools_down_after(step, start):
             stable = self._saving.stable
-            if stable is None or stable.step != step:
+            if (stable is None or stable.step != step) and self._parts.stepper.has_finite_weights():
                 self._save(stable=True)
             if self._parts.extend is not None and not self._run.extensions:
                 self._replan(task, due=True)
