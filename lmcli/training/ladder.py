@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 from lmcli.models.config import ModelConfig
@@ -32,11 +33,11 @@ LADDER = (
     Rung(768, 12),
 )
 
-TOKENS_PER_WEIGHT = 0.7
+TOKENS_PER_WEIGHT = 0.55
 """Tokens seen for each weight of a matrix product: fewer are too few to fill a larger shape, and of many a smaller one
 makes too little (docs/performance.md has the runs)."""
-WEIGHTS_PER_TOKEN = 10.0
-"""Weights for each different token, above which a shape learns the corpus by heart before it learns from it."""
+WEIGHTS_PER_TOKEN = 16.0
+"""Weights for each different token, up to which larger shapes were seen to learn more from the same few passes."""
 
 
 OVERHEAD = 110
@@ -99,15 +100,17 @@ def choices(model: ModelConfig, vocab_size: int, context: int, tie: bool) -> dic
     return found
 
 
-def largest(shapes: dict[Rung, Shape], tokens_seen: dict[Rung, float], unique_tokens: int) -> Rung:
-    """The largest rung that sees enough tokens (`tokens_seen` for each rung) and can't learn the corpus by heart.
+def largest(
+    shapes: dict[Rung, Shape], tokens_seen: dict[Rung, float], unique_tokens: int, enough: float = math.inf
+) -> Rung:
+    """The largest rung that sees enough tokens (`tokens_seen` for each rung) and isn't too large for the corpus.
 
-    The smallest one when none does.
+    `enough` tokens are so for every shape. The smallest one when none sees them.
     """
     fitting = [
         rung
         for rung, shape in shapes.items()
-        if tokens_seen[rung] >= TOKENS_PER_WEIGHT * shape.matmul_parameters
+        if tokens_seen[rung] >= min(enough, TOKENS_PER_WEIGHT * shape.matmul_parameters)
         and shape.matmul_parameters <= WEIGHTS_PER_TOKEN * unique_tokens
     ]
     return fitting[-1] if fitting else next(iter(shapes))

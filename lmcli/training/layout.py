@@ -23,6 +23,8 @@ SMALLEST, LARGEST = 512, 32768
 AT_ONCE = {"cpu": 8192}
 """Tokens of a micro-batch: on a CPU more only fill the memory."""
 AT_ONCE_ELSEWHERE = 65536
+COMMON = 500
+"""Tokens of the corpus for each word of the vocabulary, from which on none is rare, as where words are characters."""
 MOST_PIECES, SHORTEST_PIECE = 8, 32
 """Of a window in the first steps of a run: how many, and how many tokens each has at least."""
 
@@ -69,9 +71,11 @@ def pieces_of(context: int) -> int:
     return max((n for n in numbers if context % n == 0 and context // n >= SHORTEST_PIECE), default=1)
 
 
-def dropout_for(epochs: float) -> float:
-    """None while the text is new; the more often it comes again, the more (docs/performance.md, Shapes)."""
-    return 0.0 if epochs < 3.5 else 0.1 if epochs < 5 else 0.2
+def dropout_for(epochs: float, train_tokens: int, vocab_size: int) -> float:
+    """None while the text is new; the more often it comes again, the more, and sooner where words of the vocabulary are
+    rare (docs/performance.md, Passes)."""
+    new = 3.5 if train_tokens < COMMON * vocab_size else 5.0
+    return 0.0 if epochs < new else 0.1 if epochs < new + 1.5 else 0.2
 
 
 def layout_for(tokens_seen: float, train_tokens: int, context: int, train: TrainConfig, device: str) -> Layout:

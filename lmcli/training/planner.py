@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,9 +24,9 @@ from lmcli.training.plan import Batching, Budget, Pace, Plan
 from lmcli.training.shortage import ShortageError
 from lmcli.training.speed import Speed
 
-MOST_EPOCHS = 6
-"""A time budget reads running text at most so often. On 380,000 tokens of captions (4 x 192, dropout 0.2) 12 passes
-ended at 1.188 bits per byte, having been at 1.160 half-way, and 6 at 1.143."""
+MOST_EPOCHS = 4
+"""A time budget reads running text at most so often: the time that is left makes more of a larger shape
+(docs/performance.md, Passes)."""
 MOST_CORRUPTED_EPOCHS = 12
 """The same where each pass asks for other tokens, a few of them."""
 SHORT_START = 0.25
@@ -133,7 +134,7 @@ class _Planner:
     def timed(self, seconds: float, elapsed: Callable[[], float], measure: Measure) -> Plan:
         """For a time budget: the largest shape that fits and sees enough tokens, after at most two measurements."""
         self._set_context(seconds * FIRST_GUESS)
-        rungs, guessed = list(self._shapes), self._context
+        rungs, guessed = list(self._shapes), self._layout(seconds * FIRST_GUESS)
         probe = partial(self._probe, measure=measure, seconds=PROBE_SHARE * seconds)
         first, speed = probe(rungs[len(rungs) // 3], seconds * FIRST_GUESS)
         rate = ladder.effort(self._shapes[first], self._context) / speed.train
@@ -141,7 +142,7 @@ class _Planner:
         rung = self._affordable(left * rate)
         tokens = self._seen(left * rate / ladder.effort(self._shapes[rung], self._context))
         self._set_context(tokens)
-        if rung != first or self._context != guessed:
+        if rung != first or self._layout(tokens) != guessed:
             rung, speed = probe(rung, tokens)
         layout = self._layout(self._seen((seconds - elapsed()) / speed.train))
         most = max(1, round(self._most_tokens / layout.tokens))
@@ -166,13 +167,14 @@ class _Planner:
                 raise
         return self._probe(rung, tokens, measure, seconds)
 
-    def _rung(self, tokens_seen: dict[Rung, float]) -> Rung:
-        return ladder.largest(self._shapes, tokens_seen, self._corpus.train_tokens)
+    def _rung(self, tokens_seen: dict[Rung, float], enough: float = math.inf) -> Rung:
+        return ladder.largest(self._shapes, tokens_seen, self._corpus.train_tokens, enough)
 
     def _affordable(self, efforts: float) -> Rung:
         """The largest rung that sees enough tokens for so many efforts."""
         shapes = self._shapes.items()
-        return self._rung({rung: self._seen(efforts / ladder.effort(shape, self._context)) for rung, shape in shapes})
+        seen = {rung: self._seen(efforts / ladder.effort(shape, self._context)) for rung, shape in shapes}
+        return self._rung(seen, self._most_tokens)
 
     def _seen(self, tokens: float) -> float:
         return min(tokens, self._most_tokens)
@@ -184,7 +186,8 @@ class _Planner:
         return replace(layout, micro_rows=min(layout.micro_rows, self._most_rows or layout.micro_rows))
 
     def _dials(self, rung: Rung, epochs: float) -> ModelConfig:
-        return ladder.dials(self._model, rung, self._context, dropout_for(epochs), self._tie)
+        dropout = dropout_for(epochs, self._corpus.train_tokens, self._corpus.vocab_size)
+        return ladder.dials(self._model, rung, self._context, dropout, self._tie)
 
     def _batching(self, layout: Layout, pace: Pace) -> Batching:
         share, pieces = self._train.short_start, pieces_of(layout.context)

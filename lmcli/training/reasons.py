@@ -11,7 +11,7 @@ from lmcli.training import ladder, layout
 from lmcli.training.config import PretrainConfig
 from lmcli.training.length import parse_length
 from lmcli.training.plan import Plan
-from lmcli.training.planner import Corpus
+from lmcli.training.planner import Corpus, most_epochs
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Reason:
 def reasons(plan: Plan, corpus: Corpus, model: ModelConfig, train: PretrainConfig) -> list[Reason]:
     """The reasons of a plan that was made from `corpus` and the settings `model` and `train`."""
     return [
-        _shape(plan, corpus, model),
+        _shape(plan, corpus, model, train),
         _context(plan, corpus, model),
         _beginning(plan, train),
         _head(plan, corpus, model),
@@ -40,7 +40,7 @@ def reasons(plan: Plan, corpus: Corpus, model: ModelConfig, train: PretrainConfi
     ]
 
 
-def _shape(plan: Plan, corpus: Corpus, model: ModelConfig) -> Reason:
+def _shape(plan: Plan, corpus: Corpus, model: ModelConfig, train: PretrainConfig) -> Reason:
     shape = family_of(plan.model).shape_of(plan.model, plan.vocab_size)
     choice = f"{shape.depth} blocks of width {shape.width}"
     if model.width != "auto" and model.depth != "auto":
@@ -51,7 +51,10 @@ def _shape(plan: Plan, corpus: Corpus, model: ModelConfig) -> Reason:
     shapes = list(ladder.choices(model, plan.vocab_size, shape.context, shape.tie_embeddings).values())
     if seen < ladder.TOKENS_PER_WEIGHT * weights and shape == shapes[0]:
         return Reason("shape", choice, f"the smallest in the list; it sees {here}, fewer than any should")
-    rule = f"the largest that was to see {ladder.TOKENS_PER_WEIGHT:g} tokens or more for each weight; it sees {here}"
+    enough = f"{ladder.TOKENS_PER_WEIGHT:g} tokens or more for each weight"
+    if plan.budget:
+        enough += f", or the corpus {most_epochs(model, train)} times"
+    rule = f"the largest that was to see {enough}; it sees {here}"
     larger = [other for other in shapes if other.matmul_parameters > weights]
     return Reason("shape", choice, rule + _next(plan, corpus, shape, larger))
 
@@ -118,7 +121,11 @@ def _dropout(plan: Plan, model: ModelConfig) -> Reason:
     chosen = f"{plan.model.dropout:g}"
     if model.dropout != "auto":
         return Reason("dropout", chosen, "as set")
-    return Reason("dropout", chosen, f"{plan.epochs:.1f} passes over the corpus; the more passes, the more of it")
+    return Reason(
+        "dropout",
+        chosen,
+        f"{plan.epochs:.1f} passes over the corpus; the more passes, the more of it, and sooner where words are rare",
+    )
 
 
 def _batch(plan: Plan, train: PretrainConfig) -> Reason:

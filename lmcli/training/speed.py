@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,10 +25,10 @@ class Speed:
 
 
 def measure(stepper: Stepper, batches: Sequence[Batch], seconds: float, now: Now = time.perf_counter) -> Speed:
-    """Train on `batches` over and over for about `seconds`, and take the quickest step: the others had to wait.
+    """Train on `batches` over and over for about `seconds`, and take the middle step: a run has slow ones, too.
 
-    Takes at least three steps, the first of which warm up. The model of `stepper` is changed: measure one that nobody
-    else uses. Several processes measure together, by the clock of the first.
+    Takes at least three steps, the first of which warms up and doesn't count. The model of `stepper` is changed:
+    measure one that nobody else uses. Several processes measure together, by the clock of the first.
     """
     now = stepper.world.clock(now)
     step = partial(stepper.step, 1, batches, 0.0, lambda: None)
@@ -39,7 +40,7 @@ def measure(stepper: Stepper, batches: Sequence[Batch], seconds: float, now: Now
             times.append(_timed(step, now))
         stepper.model.eval()
         validate = min(_timed(lambda: stepper.evaluate(batches[0]), now) for _ in range(2))
-    return Speed(min(times) / count, validate / stepper.world.size / max(1, batches[0].tokens))
+    return Speed(statistics.median(times[1:]) / count, validate / stepper.world.size / max(1, batches[0].tokens))
 
 
 def _timed(call: Callable[[], object], now: Now) -> float:

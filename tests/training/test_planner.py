@@ -124,10 +124,31 @@ def test_a_small_corpus_gets_a_small_model_and_not_endless_passes() -> None:
     plan = make(tiny, length="5m")
     assert plan.parameters < make(length="5m").parameters
     assert plan.epochs <= MOST_EPOCHS * 1.1
-    assert plan.model.dropout == 0.2
+    assert plan.model.dropout == 0.1
     assert plan.model.context is not None
     assert plan.budget is not None
     assert plan.budget.most_steps == plan.pace.steps
+
+
+@pytest.mark.parametrize(
+    ("vocab_size", "epochs", "dropout"),
+    [(4096, 3, 0.0), (4096, 4, 0.1), (4096, 5, 0.2), (70, 4, 0.0), (70, 5, 0.1), (70, 7, 0.2)],
+)
+def test_dropout_comes_with_the_passes_and_sooner_where_words_are_rare(
+    vocab_size: int, epochs: int, dropout: float
+) -> None:
+    corpus = replace(DOCS, vocab_size=vocab_size)
+    assert make(corpus, length=f"{epochs} epochs").model.dropout == dropout
+
+
+def test_where_all_passes_fit_the_time_a_larger_shape_makes_them() -> None:
+    plan = make(machine=Machine(2e12), length="10m")
+    shapes = list(ladder.choices(ModelConfig(), DOCS.vocab_size, int(plan.model.context), tie=False).values())
+    weights = [shape.matmul_parameters for shape in shapes]
+    taken = resolved_shape(plan.model, DOCS.vocab_size).matmul_parameters
+    assert plan.epochs == pytest.approx(MOST_EPOCHS, rel=0.05)
+    assert taken == max(size for size in weights if size <= ladder.WEIGHTS_PER_TOKEN * DOCS.train_tokens)
+    assert taken > MOST_EPOCHS * DOCS.train_tokens / ladder.TOKENS_PER_WEIGHT
 
 
 @pytest.mark.parametrize(
