@@ -133,10 +133,11 @@ class _Planner:
 
     def timed(self, seconds: float, elapsed: Callable[[], float], measure: Measure) -> Plan:
         """For a time budget: the largest shape that fits and sees enough tokens, after at most two measurements."""
-        self._set_context(seconds * FIRST_GUESS)
-        rungs, guessed = list(self._shapes), self._layout(seconds * FIRST_GUESS)
+        guess = self._seen(seconds * FIRST_GUESS)
+        self._set_context(guess)
+        rungs, guessed = list(self._shapes), self._layout(guess)
         probe = partial(self._probe, measure=measure, seconds=PROBE_SHARE * seconds)
-        first, speed = probe(rungs[len(rungs) // 3], seconds * FIRST_GUESS)
+        first, speed = probe(rungs[len(rungs) // 3], guess)
         rate = ladder.effort(self._shapes[first], self._context) / speed.train
         left = seconds - elapsed()
         rung = self._affordable(left * rate)

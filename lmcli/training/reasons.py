@@ -134,7 +134,7 @@ def _batch(plan: Plan, train: PretrainConfig) -> Reason:
         return Reason("batch", chosen, "as set")
     bounds = f"between {layout.SMALLEST:,} and {layout.LARGEST:,}, and at most one pass"
     seen = plan.pace.steps * plan.batching.tokens
-    rule = f"the power of two next to the root of {layout.SEEN_PER_BATCH:g} x {seen:,} tokens"
+    rule = f"the power of two next to {layout.BATCH:g} x {seen:,}^{layout.BATCH_GROWTH:g} tokens"
     return Reason("batch", chosen, f"{rule}, {bounds}")
 
 
