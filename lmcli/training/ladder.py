@@ -105,7 +105,7 @@ def largest(
 ) -> Rung:
     """The largest rung that sees enough tokens (`tokens_seen` for each rung) and isn't too large for the corpus.
 
-    `enough` tokens are so for every shape. The smallest one when none sees them.
+    So many as `enough` do for any shape. The smallest one when none sees enough.
     """
     fitting = [
         rung

@@ -49,11 +49,12 @@ def _shape(plan: Plan, corpus: Corpus, model: ModelConfig, train: PretrainConfig
     weights = shape.matmul_parameters
     here = f"{seen / weights:.2g} tokens for each of its {weights / 1e6:.2g} M weights in matrix products"
     shapes = list(ladder.choices(model, plan.vocab_size, shape.context, shape.tie_embeddings).values())
-    if seen < ladder.TOKENS_PER_WEIGHT * weights and shape == shapes[0]:
+    most = most_epochs(model, train)
+    all_passes = plan.budget is not None and plan.epochs >= 0.95 * most
+    if seen < ladder.TOKENS_PER_WEIGHT * weights and shape == shapes[0] and not all_passes:
         return Reason("shape", choice, f"the smallest in the list; it sees {here}, fewer than any should")
     enough = f"{ladder.TOKENS_PER_WEIGHT:g} tokens or more for each weight"
-    if plan.budget:
-        enough += f", or the corpus {most_epochs(model, train)} times"
+    enough += f", or the corpus {most} times" if plan.budget else ""
     rule = f"the largest that was to see {enough}; it sees {here}"
     larger = [other for other in shapes if other.matmul_parameters > weights]
     return Reason("shape", choice, rule + _next(plan, corpus, shape, larger))

@@ -91,6 +91,20 @@ def test_measuring_takes_at_most_a_twentieth_of_the_budget() -> None:
     assert sum(machine.measured) <= 0.05 * 120
 
 
+def test_a_batch_that_differs_from_the_first_guess_is_measured_again() -> None:
+    machine, layouts = Machine(10e9), []
+
+    def measure(model: ModelConfig, layout: Layout, seconds: float) -> Speed:
+        layouts.append(layout.tokens)
+        return machine.measure(model, layout, seconds)
+
+    config = decode(PretrainConfig, {"length": "2m"})
+    fixed = ModelConfig(width=128, depth=3, context=128)
+    plan = plan_pretraining(DOCS, fixed, config, CPU, machine.elapsed, measure, Silent())
+    assert layouts == [2048, 1024]
+    assert plan.batching.tokens == 1024
+
+
 @pytest.mark.parametrize("widest", [256, 128, 64])
 def test_a_time_budget_takes_the_largest_shape_that_the_memory_holds(widest: int) -> None:
     machine = Machine(20e12)

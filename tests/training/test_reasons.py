@@ -42,6 +42,7 @@ def test_what_was_set_is_said_to_be_set() -> None:
     ("corpus", "length", "what", "words"),
     [
         (Corpus(7000, 900, 640), "5m", "steps", "passes are enough, so this ends before 5m"),
+        (Corpus(7000, 900, 640), "5m", "shape", "or the corpus 4 times"),
         (Corpus(54_000, 6_000, 62), "5m", "shape", "weights for each token of the corpus"),
         (DOCS, "3 steps", "shape", "the smallest in the list"),
         (DOCS, "3 epochs", "steps", "3 passes over the corpus"),
