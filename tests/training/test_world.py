@@ -20,6 +20,7 @@ from lmcli.training.optimizers.muon import Muon
 from lmcli.training.replicas import BUCKET, Replicas, _buckets
 from lmcli.training.run import RunDirectory
 from lmcli.training.world import SOLO, LostContactError, lost_peers
+from tests.once import made_once
 from tests.training import ranks
 from tests.training.tiny import STEPS, ingredients, run_tiny
 
@@ -29,9 +30,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What two processes left."""
-    folder = tmp_path_factory.mktemp("pair")
-    ranks.start("everything", folder, 2)
-    return folder
+    return made_once(tmp_path_factory, "pair", lambda folder: ranks.start("everything", folder, 2))
 
 
 @pytest.fixture(scope="module")
