@@ -22,6 +22,7 @@ ORDER = [
     "registry",
     "progress",
     "units",
+    "cores",
     "tables",
     "config",
     "project",

@@ -43,6 +43,18 @@ def test_a_fine_tune_is_a_model_that_knows_its_base(lmcli: Lmcli, tuned: Path) -
     assert written["samples"][0]["prompt"] == "The cat 3 is "
 
 
+def test_a_time_is_repeated_step_for_step_where_the_run_is_gone(lmcli: Lmcli, trained: Path) -> None:
+    write_rows(trained / "many.jsonl", 400)
+    assert lmcli("finetune", "many.jsonl", "--budget", "3s").code == 0
+    before, entry = digests(trained)["many"], lock(trained)["many"]
+    shutil.rmtree(trained / "runs" / "many")
+    shutil.rmtree(trained / "artifacts" / "many")
+    ran = lmcli("run")
+    assert ran.code == 0, ran.err
+    assert f"{entry['report']['steps']} steps, as lmcli.lock has them" in ran.err
+    assert digests(trained)["many"] == before
+
+
 def test_text_rows_can_be_tuned_on_and_measured(lmcli: Lmcli, trained: Path) -> None:
     rows = [{"text": line} for line in sentences(60, seed=5).splitlines()]
     (trained / "lines.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-from lmcli.cli.making import cores, make, planned, shown
+from lmcli.cli.making import make, planned, shown
 from lmcli.cli.session import Session, Shown
+from lmcli.cores import cores
 from lmcli.errors import ArtifactError
 from lmcli.project import durable
 from lmcli.project.settings import Given

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def compared(session: Session, names: Sequence[str], workers: int) -> Shown:
     """The project's tokenizer and those that are named, side by side."""
-    from lmcli.cli.making import cores
+    from lmcli.cores import cores
     from lmcli.stages.comparing import compare_tokenizers
 
     places = [session.place(name) for name in names]

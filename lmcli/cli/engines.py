@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lmcli.cli import cleaning
-from lmcli.cli.making import cores, planned
+from lmcli.cli.making import planned
 from lmcli.cli.session import Session, Shown
+from lmcli.cores import cores
 from lmcli.corpus.engines import ENGINES, Options, load
 from lmcli.errors import UsageError, did_you_mean
 from lmcli.project.settings import Given

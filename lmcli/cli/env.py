@@ -19,7 +19,7 @@ def env(session: Session) -> Shown:
     import os
     import platform
 
-    from lmcli.cli.making import cores
+    from lmcli.cores import cores
     from lmcli.models.config import ComputeConfig
     from lmcli.models.device import resolve_compute
 

@@ -56,7 +56,7 @@ def relaunched(session: Session, nproc: int, max_restarts: int) -> None:
 
 
 def _prepare_environment(nproc: int) -> None:
-    from lmcli.cli.making import cores
+    from lmcli.cores import cores
 
     os.environ[MINE] = str(nproc)
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // nproc)))

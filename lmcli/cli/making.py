@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lmcli.cli.session import Session, Shown
+from lmcli.cores import cores
 from lmcli.project.freshness import Verdict
 from lmcli.project.lock import Entry
 from lmcli.project.project import Project
@@ -96,8 +96,3 @@ def as_data(entry: Entry, made: bool) -> dict[str, Any]:
         "report": entry.report,
         "plan": entry.plan,
     }
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0))

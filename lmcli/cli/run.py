@@ -33,6 +33,7 @@ def run(
     """
     from lmcli.cli import making
     from lmcli.cli.launching import relaunched, together
+    from lmcli.cores import cores
     from lmcli.errors import GateError
     from lmcli.project.runner import Runner
     from lmcli.project.settings import Given
@@ -53,6 +54,6 @@ def run(
         return Shown({"artifacts": []}, ["nothing to do: everything is up to date"])
     relaunched(session, nproc, max_restarts)
     with together(session, lambda: nodes), project.writing():
-        outcomes = Runner(project, nodes, session.console, workers or making.cores()).run(names or list(nodes))
+        outcomes = Runner(project, nodes, session.console, workers or cores()).run(names or list(nodes))
     recheck(project, names or list(nodes))
     return making.shown(project, [outcome for outcome in outcomes if outcome.made])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lmcli.cores import cores
 from lmcli.errors import ConfigError, MachineError
 from lmcli.models.config import ComputeConfig
 
@@ -37,7 +37,7 @@ def resolve_compute(config: ComputeConfig) -> Compute:
     dtype = config.dtype
     if dtype == "auto":
         dtype = "bfloat16" if fast_bfloat16(device) else "float32"
-    return Compute(device, dtype, config.threads or _cores())
+    return Compute(device, dtype, config.threads or _threads())
 
 
 def use_threads(compute: Compute) -> None:
@@ -78,7 +78,6 @@ def _device(name: str) -> str:
     return name
 
 
-def _cores() -> int:
+def _threads() -> int:
     """Torch's own choice (physical cores, OMP_NUM_THREADS), never more than this process may run on."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(torch.get_num_threads(), allowed))
+    return max(1, min(torch.get_num_threads(), cores()))

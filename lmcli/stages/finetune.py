@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from lmcli.config import dump
 from lmcli.project.config import ProjectConfig
+from lmcli.project.freshness import key_of
+from lmcli.project.lock import Entry
 from lmcli.project.stage import Input, Made, Stage, Work
 from lmcli.stages import models, text
 from lmcli.stages.kind import Kind, Request, named_tables
-from lmcli.stages.train import summary
+from lmcli.stages.train import stage_of, summary
 from lmcli.training.config import FinetuneConfig
 
 if TYPE_CHECKING:
@@ -27,9 +29,12 @@ def assemble(request: Request) -> Stage:
     inputs: dict[str, Input] = {"base": base.input, "data": text.files(config.data, root, config.format)}
 
     requested = {"finetune": dump(config)}
+    made = request.project.manifest().entries.get(request.name)
 
     def tuned(work: Work) -> Outcome:
-        return _tuned(work, config, base.directory(work, "base"), requested)
+        same_run = made is not None and key_of(stage_of(stage, made), made.inputs) == work.key
+        before = made if same_run and not work.force else None
+        return _tuned(work, config, base.directory(work, "base"), requested, before)
 
     def build(work: Work) -> Made:
         from lmcli.stages import crew
@@ -40,7 +45,7 @@ def assemble(request: Request) -> Stage:
             crew.call(work, requested)
             return publish(tuned(work), work, base.directory(work, "base"), requested, about)
 
-    return Stage(
+    stage = Stage(
         name=request.name,
         kind="finetune",
         revision=REVISION,
@@ -52,10 +57,11 @@ def assemble(request: Request) -> Stage:
         assist=tuned,
         command=f"lmcli finetune {' '.join(config.data)} --name {request.name}",
     )
+    return stage
 
 
-def _tuned(work: Work, config: FinetuneConfig, base: Path, requested: Mapping[str, Any]) -> Outcome:
-    """What fine-tuning gives, in each of the processes that work on it."""
+def _tuned(work: Work, config: FinetuneConfig, base: Path, requested: Mapping[str, Any], made: Entry | None) -> Outcome:
+    """What fine-tuning gives, in each of the processes that work on it; `made` is what this run has made before."""
     from lmcli.corpus.rows import read_rows
     from lmcli.corpus.tally import Tally
     from lmcli.models.directory import load_writer
@@ -65,10 +71,12 @@ def _tuned(work: Work, config: FinetuneConfig, base: Path, requested: Mapping[st
     from lmcli.training.finetune import finetune
     from lmcli.training.joining import world_of
     from lmcli.training.origin import Origin
+    from lmcli.training.recorded import Course
 
     model, tokenizer = load_writer(base, dropout=config.dropout), Tokenizer.load(base)
     rows = read_rows(text.resolve(config.data, work.root, config.format), config, work.progress, Tally())
-    run, origin = run_directory(work), Origin(made_from=made_from(work, requested))
+    run, course = run_directory(work), Course.from_json(made.plan) if made else None
+    origin = Origin(made_from=made_from(work, requested), course=course)
     world, progress = world_of(config.strategy), work.progress
     watch = samples.probes(config, run, base, progress, world)
     found = finetune(model, tokenizer, rows, config, run, work.key, progress, work.started, watch, origin, world)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,7 @@ from lmcli.training.loop import train
 from lmcli.training.origin import Origin
 from lmcli.training.outcome import Outcome, bytes_per_weight, compute_of, outcome_of
 from lmcli.training.plan import Batching, Plan
+from lmcli.training.recorded import begin, known_course
 from lmcli.training.rows_planner import Base, Rows, plan_finetuning
 from lmcli.training.schedules.shape import Scaled
 from lmcli.training.shared_run import has_begun, open_run, say_idle
@@ -80,14 +81,16 @@ def finetune(
     clock = Clock(started)
     run = open_run(directory, key, world, origin.made_from)
     run.tell(progress)
-    bench = _Bench(base, tokenizer, rows, config, compute_of(config, run.plan, world), world)
+    course = known_course(origin.course, config)
+    compute = compute_of(config, run.plan or (course.plan if course else None), world)
+    bench = _Bench(base, tokenizer, rows, config, compute, world)
     bench.describe(progress)
     if run.plan is None:
-        plan = plan_finetuning(bench.rows, bench.base, config, bench.compute, world.clock(clock.elapsed), bench.speed)
+        plan = course.plan if course else bench.plan(world.clock(clock.elapsed))
         if world.leads:  # the others have no such directory, or the same one
             check_space(directory, plan.parameters * bytes_per_weight(config))
         progress.say(f"{plan.pace.steps} steps of {plan.batching.rows} rows, {plan.epochs:.1f} passes over the rows")
-        run.begin(plan)
+        begin(run, plan, course, progress)
     assert run.plan is not None
     needed = bench.demand(run.plan.batching)
     needed.check(has_begun(run, world))
@@ -156,6 +159,10 @@ class _Bench:
             **{name: getattr(shape, name) for name in names},
         )
         return Base(dials, shape.vocab_size, sum(parameter.numel() for parameter in self._model.parameters()))
+
+    def plan(self, elapsed: Callable[[], float]) -> Plan:
+        """`elapsed` is the time of a budget that is over."""
+        return plan_finetuning(self.rows, self.base, self._config, self.compute, elapsed, self.speed)
 
     def demand(self, batching: Batching) -> Demand:
         """The memory that training takes; rows are as long as the longest."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
 
+from lmcli.cores import cores
 from lmcli.models.allocator import keep_freed_memory
 from lmcli.models.config import ComputeConfig
 from lmcli.models.device import Compute, resolve_compute, use_threads
@@ -97,7 +97,7 @@ def compute_of(config: ComputeConfig, plan: Plan | None, world: World = SOLO) ->
         kind = torch.device(compute.device).type
         own = kind if kind == "cpu" else f"{kind}:{world.local_rank}"
         compute = resolve_compute(ComputeConfig(device=own, dtype=compute.dtype))  # type: ignore[arg-type]
-        share = max(1, (threads or len(os.sched_getaffinity(0))) // world.local_size)
+        share = max(1, (threads or cores()) // world.local_size)
         threads = share if threads else min(share, compute.threads)
         compute = replace(compute, threads=threads, processes=world.size)
     use_threads(compute)

@@ -6,13 +6,13 @@ goes on. Whoever asks for a checkpoint waits for it first.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from functools import partial
 
 import torch
 from torch import Tensor
 
+from lmcli.cores import cores
 from lmcli.models.device import Compute
 from lmcli.training.average import Averaging, best_view
 from lmcli.training.checkpoints import Checkpoint
@@ -32,8 +32,7 @@ def in_background(asked: str, compute: Compute) -> bool:
         return asked == "always"
     if torch.device(compute.device).type != "cpu":
         return True
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return compute.threads * compute.processes < cores
+    return compute.threads * compute.processes < cores()
 
 
 class Saving:

@@ -16,7 +16,7 @@ import torch
 
 from lmcli.errors import DivergedError, MachineError, Stopped
 from lmcli.models.device import Compute
-from lmcli.training import checkpoints, saving, shortage
+from lmcli.training import checkpoints, shortage
 from lmcli.training.checkpoints import Checkpoints
 from lmcli.training.config import TrainConfig
 from lmcli.training.errand import Errand
@@ -253,7 +253,7 @@ def test_one_errand_at_a_time_and_no_error_twice() -> None:
 def test_where_it_pays(
     asked: str, device: str, threads: int, processes: int, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(saving.os, "sched_getaffinity", lambda process: set(range(4)))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(4)))
     assert in_background(asked, Compute(device, "float32", threads, processes)) == expected
 
 
@@ -262,7 +262,7 @@ def test_the_copy_is_a_part_of_the_memory_and_is_left_out_where_that_is_scarce(m
     assert copying.total - plain.total == copying.copied == (4 + 8 + 4) * DEMAND.shape.parameters
     assert replace(DEMAND, background=True, device="cuda").memory.total == plain.total
     compute = Compute("cpu", "float32", 1)
-    monkeypatch.setattr(saving.os, "sched_getaffinity", lambda process: {0, 1})
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1})
 
     def asked(how: str, free: int) -> shortage.Demand:
         monkeypatch.setattr(shortage, "free_bytes", lambda *_: free)

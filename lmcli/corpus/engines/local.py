@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Mapping
 
 from datatrove.executor.local import LocalPipelineExecutor
 from multiprocess import forkserver, resource_tracker
 
+from lmcli.cores import cores
 from lmcli.corpus.engines import Options
 from lmcli.corpus.engines.phases import attend, listen, phases, silence
 from lmcli.corpus.engines.steps import Quiet
@@ -24,7 +24,7 @@ def run(job: Job, options: Options, progress: Progress) -> Mapping[str, str]:
     """Make the shards and find the pairs of each bucket, `options.workers` tasks at a time."""
     silence()
     _start_deaf()
-    workers = options.workers or len(os.sched_getaffinity(0))
+    workers = options.workers or cores()
     for phase in phases(job):
         executor = Local(
             [phase.step],

@@ -13,6 +13,7 @@ from typing import Any
 
 from datatrove.executor.ray import RayPipelineExecutor
 
+from lmcli.cores import cores
 from lmcli.corpus.engines import Options, missing
 from lmcli.corpus.engines.phases import attend, listen, phases, silence
 from lmcli.corpus.engines.steps import Quiet
@@ -44,7 +45,7 @@ def run(job: Job, options: Options, progress: Progress) -> Mapping[str, str]:
     """
     silence()
     address = options.address or os.environ.get("RAY_ADDRESS")
-    workers = options.workers or (job.count if address else len(os.sched_getaffinity(0)))
+    workers = options.workers or (job.count if address else cores())
     with _cluster(address, workers):
         for phase in phases(job):
             executor = Ray(
