@@ -40,6 +40,15 @@ def test_the_table_names_every_figure_and_the_reasons(trained: Path, lmcli: Lmcl
     assert "bits per byte" in rows["expected"]
 
 
+def test_a_model_that_is_trained_further_has_set_its_shape_and_is_not_foreseen(trained: Path, lmcli: Lmcli) -> None:
+    found = lmcli("plan", "--set", "train.continue_from=model", "--steps", 20, "--json").json
+    whys = {reason["what"]: reason["why"] for reason in found["reasons"]}
+    assert (whys["shape"], whys["context"]) == ("as set", "as set")
+    assert found["bits_per_byte"] is None
+    made = lmcli("train", "--continue-from", "model", "--name", "more", "--steps", 2, "-v")
+    assert "shape 2 blocks of width 32: as set" in made.err
+
+
 def test_another_machine_and_corpus_need_no_project(folder: Path, lmcli: Lmcli) -> None:
     slow = lmcli("plan", *ELSEWHERE, "--budget", "10m", "--json").json
     fast = lmcli("plan", "--tokens", 2_000_000, "--vocab", 4096, "--speed", 1000, "--budget", "10m", "--json").json

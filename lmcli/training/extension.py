@@ -71,6 +71,9 @@ def asker(asked: str, run: Run, schedule: Any) -> Callable[[State], Extension]:
     """`extended` for a loop that meets the cooldown on its way."""
     start = cooldown_start(schedule)
     assert start is not None
+    if not run.extensions and start * run.timeline.steps < 0.5:
+        message = f"train.extend = {asked}: of the {run.timeline.steps} steps none comes before the cooldown"
+        raise ConfigError(message, "train longer in the first place: set train.length, and leave train.extend out")
     return lambda state: extended(asked, run, state, start)
 
 
@@ -86,8 +89,9 @@ def settle(run: RunDirectory, asked: str, schedule: Any, of: str | None) -> None
     """Bring a run that is past the point in question to the extension that is asked for; others meet it on their way.
 
     `of` is the digest of the model that the run has made. What the run did after the checkpoint before its cooldown is
-    dropped, only its metrics are kept. A run that is longer than asked for is moved aside. Raises ConfigError for a
-    schedule without a cooldown and for what is no longer than the run is, ArtifactError without such a checkpoint.
+    dropped, only its metrics are kept. A run that was extended and is to be so no more is moved aside. Raises
+    ConfigError for a schedule without a cooldown and for what is no longer than the run is, ArtifactError without such
+    a checkpoint.
     """
     start = cooldown_start(schedule)
     if asked and start is None:

@@ -89,6 +89,7 @@ def finetune(
         plan = course.plan if course else bench.plan(world.clock(clock.elapsed))
         if world.leads:  # the others have no such directory, or the same one
             check_space(directory, plan.parameters * bytes_per_weight(config))
+        pacing.tell_shortness(plan, config.length, clock.elapsed(), progress)
         progress.say(f"{plan.pace.steps} steps of {plan.batching.rows} rows, {plan.epochs:.1f} passes over the rows")
         begin(run, plan, course, progress)
     assert run.plan is not None
@@ -194,6 +195,7 @@ class _Bench:
             skips=skips_allowed(config.on_nonfinite),
             stop_on_divergence=config.stop_on_divergence,
             keep=config.keep,
+            save_every=None if config.save_every == "auto" else config.save_every,
             probes=probes,
             replan=pacing.replanner(plan),
         )

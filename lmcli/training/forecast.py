@@ -36,7 +36,8 @@ class Forecast:
     tokens_per_second: float
     seconds: float
     expected: Band | None
-    """None where bits per byte say nothing: for objectives other than causal alone."""
+    """None where bits per byte say nothing, for objectives other than causal alone; and for a model that is trained
+    further, for nothing is known of what it has learned."""
 
     @property
     def memory(self) -> Memory:
@@ -84,8 +85,12 @@ def forecast(
         flops_per_second=each / speed.train,
         tokens_per_second=1 / speed.train,
         seconds=round(elapsed() + _seconds(plan, speed, corpus), 1),
-        expected=expected(shape.matmul_parameters, tokens, text) if is_causal(plan.model, config) else None,
+        expected=expected(shape.matmul_parameters, tokens, text) if _is_foreseen(plan, config) else None,
     )
+
+
+def _is_foreseen(plan: Plan, config: PretrainConfig) -> bool:
+    return is_causal(plan.model, config) and not config.continue_from
 
 
 def _seconds(plan: Plan, speed: Speed, corpus: Corpus) -> float:

@@ -55,5 +55,7 @@ class Ingredients:
     stop_on_divergence: bool = False
     keep: int = 1
     """Latest checkpoints to keep."""
+    save_every: int | None = None
+    """Steps between them, where that is set; else it is the plan's."""
     background: bool = False
     """Write checkpoints in a thread, from a copy, while training goes on."""

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
+from lmcli.errors import ConfigError
 from lmcli.models.config import ModelConfig
 from lmcli.models.families import family_of
 from lmcli.models.shape import Shape
@@ -90,13 +91,21 @@ def effort(shape: Shape, context: int) -> float:
 
 
 def choices(model: ModelConfig, vocab_size: int, context: int, tie: bool) -> dict[Rung, Shape]:
-    """The ladder as far as `model` leaves it open, smallest first."""
+    """The ladder as far as `model` leaves it open, smallest first. Raises ConfigError when nothing on it goes with what
+    was set, as a width that no number of heads divides."""
     family = family_of(model)
     found: dict[Rung, Shape] = {}
+    refused: ConfigError | None = None
     for rung in LADDER:
-        shape = family.shape_of(dials(model, rung, context, 0.0, tie), vocab_size)
+        try:
+            shape = family.shape_of(dials(model, rung, context, 0.0, tie), vocab_size)
+        except ConfigError as error:  # other widths may go with it
+            refused = refused or error
+            continue
         if shape not in found.values():
             found[rung] = shape
+    if not found and refused:
+        raise refused
     return found
 
 

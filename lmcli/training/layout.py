@@ -90,8 +90,13 @@ def layout_for(tokens_seen: float, train_tokens: int, context: int, train: Train
     else:
         rows = max(1, round(train.batch_tokens / context))
         if rows > windows:
-            message = f"train.batch_tokens = {train.batch_tokens} is more than the {train_tokens} tokens of the corpus"
+            there = f"the {windows} windows of {context} tokens that the corpus has"
+            message = f"train.batch_tokens = {train.batch_tokens} is more than {there}"
             raise InputError(message, f"set it to at most {windows * context}, or add text")
-    at_once = max(1, AT_ONCE.get(device, AT_ONCE_ELSEWHERE) // context)
-    micro_rows = at_once if train.micro_batch == "auto" else train.micro_batch
+    micro_rows = max(1, at_once(device) // context) if train.micro_batch == "auto" else train.micro_batch
     return Layout(context, rows, min(rows, micro_rows))
+
+
+def at_once(device: str) -> int:
+    """Tokens of an automatic micro-batch, padding and prompts included."""
+    return AT_ONCE.get(device, AT_ONCE_ELSEWHERE)

@@ -181,11 +181,13 @@ class _Loop:
             for message in messages:
                 self._progress.say(message)
         self._call_probes(step)
-        if final and not state.ending:
+        if final:  # also where this validation would have stopped it early
             state = replace(state, ending="steps")
         if state.ending and not self._parts.validate:
             state = judging.best_now(state, None)
-        saves = self._saving.is_due(state, self._pace.save_every, self._interrupts.take_save())
+        saves = self._saving.is_due(
+            state, self._parts.save_every or self._pace.save_every, self._interrupts.take_save()
+        )
         if (saves or judging.is_best(state)) and not self._parts.stepper.has_finite_weights():
             raise self._diverged(row, "the weights are not finite any more")
         if judging.is_best(state):

@@ -77,9 +77,10 @@ def outcome_of(run: Run, model: Model, state: State, world: World = SOLO) -> Out
 
 def bytes_per_weight(config: TrainConfig) -> int:
     """On the disk: the checkpoints that are kept and a new one, for an older one goes last, that before the cooldown,
-    and the best weights."""
+    and the best weights, old and new; without an average these may be those of a checkpoint, which then stays."""
     average = 4 if config.ema else 0
-    return (config.keep + 2) * (CHECKPOINT_BYTES + average) + 4
+    best = 4 if config.ema else CHECKPOINT_BYTES + 4
+    return (config.keep + 2) * (CHECKPOINT_BYTES + average) + best
 
 
 def compute_of(config: ComputeConfig, plan: Plan | None, world: World = SOLO) -> Compute:

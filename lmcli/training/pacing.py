@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import bisect
 import functools
 import math
 from collections.abc import Callable
 
+from lmcli.progress import Progress
 from lmcli.training.config import TrainConfig
 from lmcli.training.plan import Budget, Pace, Plan, Replan
 from lmcli.training.speed import Speed
@@ -36,16 +38,33 @@ def timed_pace(
     budget: Budget, elapsed: float, speed: Speed, step_tokens: float, validation_tokens: int, config: TrainConfig
 ) -> Pace:
     """The steps, at least 1 and at most the budget's, that fit what is left of it with the validations between them."""
-    seconds = budget.seconds * (1 - MARGIN) - budget.closing_seconds - elapsed
+    left = budget.seconds * (1 - MARGIN) - budget.closing_seconds - elapsed
     step, validation = speed.train * step_tokens, speed.validate * validation_tokens
-    steps = max(1, min(budget.most_steps, int(seconds / step)))
-    for _ in range(5):  # steps and validations depend on each other; this settles at once
-        every = _evaluations(steps, validation / step) if config.eval_every == "auto" else config.eval_every
-        left = seconds - validation * max(0, math.ceil(steps / every) - 1)
-        steps = max(1, min(budget.most_steps, int(left / step)))
+
+    def every(steps: int) -> int:
+        return _evaluations(steps, validation / step) if config.eval_every == "auto" else config.eval_every
+
+    def seconds(steps: int) -> float:
+        return steps * step + validation * (math.ceil(steps / every(steps)) - 1)
+
+    most = max(1, min(budget.most_steps, int(left / step)))
+    steps = max(1, bisect.bisect_right(range(1, most + 1), left, key=seconds))
     seconds_apart = max(SAVE_SECONDS, budget.saving_seconds / SAVE_SHARE)
     save = max(1, int(seconds_apart / step)) if config.save_every == "auto" else config.save_every
-    return Pace(steps, every, save, max(1, math.ceil(steps / LOG_ROWS)))
+    return Pace(steps, every(steps), save, max(1, math.ceil(steps / LOG_ROWS)))
+
+
+def tell_shortness(plan: Plan, length: str, elapsed: float, progress: Progress) -> None:
+    """Say that a time leaves no more than the one step that every run takes."""
+    if plan.budget is None:
+        return
+    what = None
+    if elapsed >= plan.budget.seconds:
+        what = "were over before the first step"
+    elif plan.pace.steps == 1 < plan.budget.most_steps:
+        what = "leave no time for more steps beside the validation at the end"
+    if what:
+        progress.warn(f"{length} {what}: steps to train are {plan.pace.steps}")
 
 
 def _evaluations(steps: int, dear: float) -> int:

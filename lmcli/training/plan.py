@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from lmcli.errors import ArtifactError
 from lmcli.models.config import ModelConfig
@@ -13,6 +13,9 @@ from lmcli.models.config import ModelConfig
 REPLAN_AT = (0.4, 0.7, 0.9)
 """The shares of a run after which what follows is fitted to the time that is left: the cooldown begins after the first
 of them, as a rule, and ends on time although the machine's pace may change."""
+
+HeldBack = Literal["", "shape", "rows"]
+"""What the memory holds less of than the rules would take: a smaller shape, or fewer rows at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ class Plan:
     processes: int = 1
     strategy: str = "ddp"
     """How the processes of the first command worked together; later commands may have another number of them."""
+    held_back: HeldBack = ""
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -20,7 +20,7 @@ from lmcli.training.config import PretrainConfig
 from lmcli.training.ladder import Rung
 from lmcli.training.layout import Layout, context_for, dropout_for, layout_for, pieces_of
 from lmcli.training.length import Length, parse_length
-from lmcli.training.plan import Batching, Budget, Pace, Plan
+from lmcli.training.plan import Batching, Budget, HeldBack, Pace, Plan
 from lmcli.training.shortage import ShortageError
 from lmcli.training.speed import Speed
 
@@ -76,8 +76,7 @@ def plan_pretraining(
     length = parse_length(train.length)
     plan = planner.timed(length.amount, elapsed, measure) if length.unit == "seconds" else planner.counted(length)
     progress.say(describe(plan))
-    if length.unit == "seconds" and elapsed() >= length.amount:
-        progress.warn(f"{train.length} were over before the first step: steps to train are {plan.pace.steps}")
+    pacing.tell_shortness(plan, train.length, elapsed(), progress)
     most = most_epochs(model, train)
     if length.unit == "seconds" and plan.epochs >= 0.95 * most:
         progress.say(f"the corpus is small: {most} passes over it are enough, so this ends before {train.length}")
@@ -110,6 +109,7 @@ class _Planner:
         self._most_tokens = most_epochs(model, train) * corpus.train_tokens
         self._tie = ladder.tied(corpus.train_tokens, corpus.vocab_size)
         self._most_rows: int | None = None  # at once, when the memory holds no more
+        self._lacks_memory = False  # for the shape that would have been right
         self._set_context(0)
 
     def _set_context(self, tokens_seen: float) -> None:
@@ -144,7 +144,9 @@ class _Planner:
         tokens = self._seen(left * rate / ladder.effort(self._shapes[rung], self._context))
         self._set_context(tokens)
         if rung != first or self._layout(tokens) != guessed:
+            wanted = rung
             rung, speed = probe(rung, tokens)
+            self._lacks_memory = rung != wanted
         layout = self._layout(self._seen((seconds - elapsed()) / speed.train))
         most = max(1, round(self._most_tokens / layout.tokens))
         validation_tokens = self._corpus.validation_tokens
@@ -198,6 +200,11 @@ class _Planner:
         cut_steps = round(share * pace.steps) if pieces > 1 else 0
         return Batching(layout.rows, layout.micro_rows, layout.tokens, pieces if cut_steps else 1, cut_steps)
 
+    def _held_back(self, layout: Layout) -> HeldBack:
+        if self._lacks_memory:
+            return "shape"
+        return "rows" if layout.micro_rows == self._most_rows else ""
+
     def _plan(self, rung: Rung, layout: Layout, pace: Pace, budget: Budget | None = None) -> Plan:
         epochs = pace.steps * layout.tokens / self._corpus.train_tokens
         return Plan(
@@ -211,4 +218,5 @@ class _Planner:
             dtype=self._compute.dtype,
             threads=self._compute.threads,
             budget=budget,
+            held_back=self._held_back(layout),
         )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from lmcli.errors import InputError
 from lmcli.models.config import ModelConfig
 from lmcli.models.device import Compute
 from lmcli.models.families import family_of
@@ -32,7 +33,7 @@ from lmcli.training.origin import Origin
 from lmcli.training.outcome import Outcome, bytes_per_weight, compute_of, outcome_of
 from lmcli.training.plan import Batching, Plan
 from lmcli.training.planner import Corpus, plan_pretraining
-from lmcli.training.reasons import reasons
+from lmcli.training.reasons import Reason, reasons
 from lmcli.training.recorded import begin, known_course
 from lmcli.training.shared_run import has_begun, open_run, say_idle
 from lmcli.training.shortage import Demand, demand
@@ -77,7 +78,7 @@ def pretrain(
     bench = _Bench(tokens, model, config, compute, origin, world)
     if run.plan is None:
         plan = course.plan if course else bench.plan(world.clock(clock.elapsed), progress)
-        for reason in reasons(plan, bench.corpus, model, config):
+        for reason in bench.reasons(plan):
             progress.detail(str(reason))
         if world.leads:  # the others have no such directory, or the same one
             check_space(directory, plan.parameters * bytes_per_weight(config))
@@ -131,8 +132,15 @@ class _Bench:
 
     def plan(self, elapsed: Callable[[], float], progress: Progress) -> Plan:
         """The plan of a run that begins now; `elapsed` gives the seconds since its command began."""
+        if self._base and len(self._train) <= self._base.shape.context:
+            message = f"the training side has {len(self._train)} tokens, fewer than a window of the model needs"
+            raise InputError(message, f"add text: the model keeps its context of {self._base.shape.context} tokens")
         plan = plan_pretraining(self.corpus, self._dials, self._config, self.compute, elapsed, self.speed, progress)
         return replace(plan, parameters=self._base.parameters) if self._base else plan
+
+    def reasons(self, plan: Plan) -> list[Reason]:
+        """Why the plan is what it is; a model that is trained further has set most of it."""
+        return reasons(plan, self.corpus, self._dials, self._config)
 
     def speed(self, model: ModelConfig, layout: Layout, seconds: float) -> Speed:
         """What a token costs with this shape and layout; the trained weights are thrown away.
@@ -179,6 +187,7 @@ class _Bench:
             skips=skips_allowed(config.on_nonfinite),
             stop_on_divergence=config.stop_on_divergence,
             keep=config.keep,
+            save_every=None if config.save_every == "auto" else config.save_every,
             probes=probes,
             replan=pacing.replanner(plan),
             cooldown_start=extension.cooldown_start(config.schedule),

@@ -11,7 +11,7 @@ from lmcli.training import ladder, layout
 from lmcli.training.config import PretrainConfig
 from lmcli.training.length import parse_length
 from lmcli.training.plan import Plan
-from lmcli.training.planner import Corpus, most_epochs
+from lmcli.training.planner import STEP_TOKENS, Corpus, most_epochs
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ def reasons(plan: Plan, corpus: Corpus, model: ModelConfig, train: PretrainConfi
     """The reasons of a plan that was made from `corpus` and the settings `model` and `train`."""
     return [
         _shape(plan, corpus, model, train),
-        _context(plan, corpus, model),
+        _context(plan, corpus, model, train),
         _beginning(plan, train),
         _head(plan, corpus, model),
         _dropout(plan, model),
@@ -53,6 +53,8 @@ def _shape(plan: Plan, corpus: Corpus, model: ModelConfig, train: PretrainConfig
     all_passes = plan.budget is not None and plan.epochs >= 0.95 * most
     if seen < ladder.TOKENS_PER_WEIGHT * weights and shape == shapes[0] and not all_passes:
         return Reason("shape", choice, f"the smallest in the list; it sees {here}, fewer than any should")
+    if plan.held_back == "shape":
+        return Reason("shape", choice, f"the largest that the memory holds; it sees {here}")
     enough = f"{ladder.TOKENS_PER_WEIGHT:g} tokens or more for each weight"
     enough += f", or the corpus {most} times" if plan.budget else ""
     rule = f"the largest that was to see {enough}; it sees {here}"
@@ -75,13 +77,18 @@ def _next(plan: Plan, corpus: Corpus, shape: Shape, larger: list[Shape]) -> str:
     return f"; {name} would see about {seen / weights:.2g}"
 
 
-def _context(plan: Plan, corpus: Corpus, model: ModelConfig) -> Reason:
+def _foreseen(plan: Plan, train: PretrainConfig) -> int:
+    """The tokens that context and batch were chosen for: those of the run, where its steps were not given."""
+    length = parse_length(train.length)
+    return round(length.amount * STEP_TOKENS) if length.unit == "steps" else plan.pace.steps * plan.batching.tokens
+
+
+def _context(plan: Plan, corpus: Corpus, model: ModelConfig, train: PretrainConfig) -> Reason:
     chosen = f"{plan.model.context} tokens"
     if model.context != "auto":
         return Reason("context", chosen, "as set")
     longer = [size for size in layout.CONTEXTS if size > int(plan.model.context)]
-    seen = plan.pace.steps * plan.batching.tokens
-    found = f"for a corpus of {corpus.train_tokens:,} tokens and a run of {seen:,}"
+    found = f"for a corpus of {corpus.train_tokens:,} tokens and a run of about {_foreseen(plan, train):,}"
     if not longer:
         return Reason("context", chosen, found)
     size = longer[0]
@@ -134,8 +141,7 @@ def _batch(plan: Plan, train: PretrainConfig) -> Reason:
     if train.batch_tokens != "auto":
         return Reason("batch", chosen, "as set")
     bounds = f"between {layout.SMALLEST:,} and {layout.LARGEST:,}, and at most one pass"
-    seen = plan.pace.steps * plan.batching.tokens
-    rule = f"the power of two next to {layout.BATCH:g} x {seen:,}^{layout.BATCH_GROWTH:g} tokens"
+    rule = f"the power of two next to {layout.BATCH:g} x {_foreseen(plan, train):,}^{layout.BATCH_GROWTH:g} tokens"
     return Reason("batch", chosen, f"{rule}, {bounds}")
 
 
@@ -145,7 +151,11 @@ def _micro_batch(plan: Plan, train: PretrainConfig) -> Reason:
         return Reason("at once", chosen, "as set")
     if plan.batching.micro_rows == plan.batching.rows:
         return Reason("at once", chosen, "the whole batch")
-    most = layout.AT_ONCE.get(plan.device, layout.AT_ONCE_ELSEWHERE)
+    if plan.held_back == "rows":
+        return Reason("at once", chosen, "more of them are more than the memory holds")
+    most = layout.at_once(plan.device)
+    if plan.batching.micro_rows < most // int(plan.model.context):
+        return Reason("at once", chosen, "the batch is shared by the processes")
     return Reason("at once", chosen, f"at most {most:,} tokens: more only fill the memory of this device")
 
 

@@ -11,6 +11,7 @@ from lmcli.models.config import ModelConfig
 from lmcli.models.device import Compute
 from lmcli.training import pacing
 from lmcli.training.config import FinetuneConfig
+from lmcli.training.layout import at_once
 from lmcli.training.length import parse_length
 from lmcli.training.plan import Batching, Budget, Pace, Plan
 from lmcli.training.speed import Speed
@@ -23,9 +24,6 @@ MOST_EPOCHS = 10
 """A time budget trains at most this many passes."""
 PROBE_SHARE = 0.03
 """Of the budget, for the measurement."""
-AT_ONCE = {"cpu": 8192}
-"""Tokens computed at once, prompts included: on a CPU more only fill the memory."""
-AT_ONCE_ELSEWHERE = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +99,9 @@ def batching_for(rows: Rows, passes: float, config: FinetuneConfig, compute: Com
             message = f"a batch of {config.batch_tokens} tokens is more than the {rows.trained_tokens} of all rows"
             raise InputError(message, "set batch_tokens lower, or add rows")
     count = max(1, min(rows.examples, round(wanted)))
-    at_once = max(1, AT_ONCE.get(compute.device, AT_ONCE_ELSEWHERE) // rows.longest)
+    fitting = max(1, at_once(compute.device) // rows.longest)
     share = math.ceil(count / compute.processes)
-    micro_rows = min(share, at_once if config.micro_batch == "auto" else config.micro_batch)
+    micro_rows = min(share, fitting if config.micro_batch == "auto" else config.micro_batch)
     return Batching(count, micro_rows, max(1, round(count * mean)))
 
 

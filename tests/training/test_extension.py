@@ -210,6 +210,12 @@ def test_a_run_that_ended_before_its_cooldown_has_nothing_to_go_on_from(tmp_path
         run_longer(tmp_path, "2x")
 
 
+def test_a_run_with_no_step_before_its_cooldown_can_not_be_longer_from_its_beginning(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="of the 1 steps none comes before the cooldown"):
+        run_longer(tmp_path, "2x", steps=1)
+    assert run_longer(tmp_path / "two", "2x", steps=2).step == 4
+
+
 def test_epochs_are_counted_also_where_a_step_is_hardly_any_of_one(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path, "key")
     run.begin(replace(plan(steps=100), epochs=0.0004))

@@ -209,6 +209,19 @@ def test_it_stops_early_after_as_many_worse_validations(tmp_path: Path) -> None:
     assert state.best.step == 8
 
 
+def test_a_run_that_takes_all_its_steps_has_not_stopped_early(tmp_path: Path) -> None:
+    parts = ingredients(AdamW(), validate=figures(5, 3, 4, 4), early_stop=2, cooldown_start=None)
+    state = run_tiny(tmp_path, parts, steps=8, eval_every=2)
+    assert (state.ending, state.step, state.worse) == ("steps", 8, 2)
+
+
+def test_how_often_to_save_can_be_changed_on_the_way(tmp_path: Path) -> None:
+    run_tiny(tmp_path, ingredients(AdamW(), keep=9, save_every=3), steps=8)
+    checkpoints = RunDirectory(tmp_path, "key").checkpoints
+    assert checkpoints.last is not None
+    assert sorted(item.step for item in (checkpoints.last, *checkpoints.earlier)) == [3, 6, 8]
+
+
 def test_before_the_cooldown_nothing_stops_early(tmp_path: Path) -> None:
     parts = ingredients(AdamW(), validate=figures(1, 2, 3, 4, 5, 6, 7, 8, 9), early_stop=2, cooldown_start=0.4)
     state = run_tiny(tmp_path, parts, eval_every=2)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmcli.config import decode
-from lmcli.errors import InputError
+from lmcli.errors import ConfigError, InputError
 from lmcli.models.config import ModelConfig
 from lmcli.models.device import Compute
 from lmcli.models.families import keys_of
@@ -84,6 +84,18 @@ def test_a_time_budget_is_filled_and_never_overrun(flops: float, length: str) ->
         assert end >= 0.9 * plan.budget.seconds
 
 
+@pytest.mark.parametrize("every", [1, 2, 10, 100, 10_000])
+def test_a_time_budget_is_filled_however_often_it_validates(every: int) -> None:
+    """Also where validations take longer than the steps between them."""
+    speed, validation = Speed(train=1e-3, validate=1e-4), 6.0
+    budget = pacing.budget_of(300.0, speed, 60_000, 10**6, most_steps=10**6)
+    config = decode(PretrainConfig, {"eval_every": every})
+    pace = pacing.timed_pace(budget, 5.0, speed, 300, 60_000, config)
+    end = 5.0 + pace.steps * 0.3 + (pace.steps - 1) // every * validation + budget.closing_seconds
+    assert 300.0 - (0.3 + validation) <= end + 0.01 * 300.0 + 1e-6
+    assert end <= 0.99 * 300.0 + 1e-6
+
+
 def test_measuring_takes_at_most_a_twentieth_of_the_budget() -> None:
     machine = Machine(100e9)
     make(machine=machine, length="2m")
@@ -120,7 +132,8 @@ def test_a_time_budget_takes_the_largest_shape_that_the_memory_holds(widest: int
         config = decode(PretrainConfig, {"length": "2m"})
         return plan_pretraining(DOCS, ModelConfig(**model), config, CPU, machine.elapsed, measure, Silent())
 
-    assert plan().model.width == widest
+    found = plan()
+    assert (found.model.width, found.held_back) == (widest, "shape")
     assert shapes[-1] == max(shape for shape in shapes if int(shape[0]) <= widest)
     assert len(machine.measured) <= 2
     with pytest.raises(ShortageError):
@@ -201,12 +214,37 @@ def test_a_time_that_is_over_before_the_first_step_gives_one_step_and_a_warning(
     assert said == ["2s were over before the first step: steps to train are 1"]
 
 
+def test_a_validation_that_leaves_no_time_for_steps_is_said() -> None:
+    said, machine = [], Machine(100e9)
+
+    class Notes(Silent):
+        def warn(self, message: str) -> None:
+            said.append(message)
+
+    corpus, config = replace(DOCS, validation_tokens=60_000_000), decode(PretrainConfig, {"length": "30s"})
+    plan = plan_pretraining(corpus, ModelConfig(), config, CPU, machine.elapsed, machine.measure, Notes())
+    assert plan.pace.steps == 1
+    assert said == ["30s leave no time for more steps beside the validation at the end: steps to train are 1"]
+
+
+@pytest.mark.parametrize("settings", [{"heads": 6}, {"kv_heads": 2}, {"heads": 5}])
+def test_widths_that_go_with_the_heads_are_chosen_from(settings: dict[str, int]) -> None:
+    plan = make(length="2m", model=ModelConfig(**settings))
+    shape = resolved_shape(plan.model, DOCS.vocab_size)
+    assert {name: getattr(shape, name) for name in settings} == settings
+
+
+def test_heads_that_go_with_no_width_are_refused() -> None:
+    with pytest.raises(ConfigError, match="can't be cut into 7 heads"):
+        make(length="2m", model=ModelConfig(heads=7))
+
+
 def test_what_is_set_stays_and_the_rest_follows() -> None:
     model = ModelConfig(width=96, depth=3, context=32, dropout=0.3, tie_embeddings=False)
     plan = make(model=model, length="100 steps", batch_tokens=640, eval_every=7, save_every=9, micro_batch=4)
     assert (plan.model.width, plan.model.depth, plan.model.context, plan.model.dropout) == (96, 3, 32, 0.3)
     assert plan.model.tie_embeddings is False
-    assert plan.batching.rows, plan.batching.micro_rows == (20, 4)
+    assert (plan.batching.rows, plan.batching.micro_rows) == (20, 4)
     assert (plan.pace.eval_every, plan.pace.save_every) == (7, 9)
 
 
@@ -215,7 +253,12 @@ def test_what_is_set_stays_and_the_rest_follows() -> None:
     [
         (Corpus(1, 0, 50), ModelConfig(), {}, "has 1 tokens"),
         (Corpus(100, 10, 50), ModelConfig(context=100), {}, r"100 tokens, fewer than one window .* = 100"),
-        (Corpus(100, 10, 50), ModelConfig(context=10), {"batch_tokens": 4096}, "batch_tokens = 4096 .* 100 tokens"),
+        (
+            Corpus(100, 10, 50),
+            ModelConfig(context=10),
+            {"batch_tokens": 4096},
+            "batch_tokens = 4096 .* 9 windows of 10 tokens",
+        ),
     ],
 )
 def test_a_corpus_that_is_too_short_is_refused_with_numbers(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -51,6 +52,34 @@ def test_what_was_set_is_said_to_be_set() -> None:
 )
 def test_the_rule_that_decided_is_named(corpus: Corpus, length: str, what: str, words: str) -> None:
     assert words in why(corpus, length=length, flops=5e12)[what]
+
+
+def test_a_batch_is_explained_by_the_tokens_that_it_was_chosen_for() -> None:
+    """A number of steps says nothing of their size; 2,048 tokens are taken for it."""
+    assert why(length="100 steps")["batch"].startswith("1,024 tokens, 8 rows: the power of two next to 6.1 x 204,800^")
+    assert why(length="100 steps")["context"].endswith(
+        "a run of about 204,800; 256 pays from 1,000,000 and 1,500,000 on"
+    )
+
+
+@pytest.mark.parametrize(
+    ("held_back", "what", "words"),
+    [("shape", "shape", "the largest that the memory holds; it sees"), ("rows", "at once", "than the memory holds")],
+)
+def test_what_the_memory_decided_is_said(held_back: Any, what: str, words: str) -> None:
+    machine = Machine(1e12)
+    config = decode(PretrainConfig, {"length": "20m"})
+    plan = plan_pretraining(DOCS, ModelConfig(), config, CPU, machine.elapsed, machine.measure, Silent())
+    held = replace(plan, held_back=held_back, batching=replace(plan.batching, micro_rows=1))
+    assert words in {reason.what: reason.why for reason in reasons(held, DOCS, ModelConfig(), config)}[what]
+
+
+def test_a_batch_that_processes_share_is_said_to_be_shared() -> None:
+    config = decode(PretrainConfig, {"length": "100 steps"})
+    machine, compute = Machine(1e12), replace(CPU, processes=2)
+    plan = plan_pretraining(DOCS, ModelConfig(), config, compute, machine.elapsed, machine.measure, Silent())
+    found = {reason.what: str(reason) for reason in reasons(plan, DOCS, ModelConfig(), config)}
+    assert found["at once"] == "at once 4 rows: the batch is shared by the processes"
 
 
 def test_the_beginning_reads_pieces_of_running_text_alone() -> None:
