@@ -133,7 +133,8 @@ def test_a_time_budget_takes_the_largest_shape_that_the_memory_holds(widest: int
         return plan_pretraining(DOCS, ModelConfig(**model), config, CPU, machine.elapsed, measure, Silent())
 
     found = plan()
-    assert (found.model.width, found.held_back) == (widest, "shape")
+    largest_by_rule = 256
+    assert (found.model.width, found.held_back) == (widest, "" if widest == largest_by_rule else "shape")
     assert shapes[-1] == max(shape for shape in shapes if int(shape[0]) <= widest)
     assert len(machine.measured) <= 2
     with pytest.raises(ShortageError):
