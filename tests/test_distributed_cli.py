@@ -19,7 +19,9 @@ import pytest
 import typer
 
 from lmcli.cli import launching
-from lmcli.errors import MachineError
+from lmcli.errors import MachineError, Stopped
+from lmcli.stages import crew
+from lmcli.training.world import CommonStop
 from tests.conftest import Lmcli
 from tests.projects import lock
 from tests.test_resume_cli import step_saved, steps_logged
@@ -187,6 +189,52 @@ def test_an_error_is_said_once_and_keeps_its_code(trained: Path) -> None:
     assert json.loads(out)["error"]["code"] == 7
 
 
+@pytest.mark.slow
+def test_what_all_processes_find_is_said_once(trained: Path) -> None:
+    line = [*TRAIN, "--nproc", 2, "--json", "--set", "train.batch_tokens=100000000"]
+    code, out, err = finished(start(trained, *line))
+    assert code == 3, err
+    assert err.count("error:") == 1, err
+    assert "windows of 32 tokens that the corpus has" in json.loads(out)["error"]["message"]
+
+
+@pytest.mark.slow
+def test_what_was_made_before_can_be_made_anew_together(trained: Path, alone: Path) -> None:
+    """With --force none of them takes the course that the lock has."""
+    line = ("train", "--budget", "6s", "--set", "model.width=32", "--set", "model.depth=1", "--set", "model.context=32")
+    assert finished(start(trained, *line))[0] == 0
+    code, _, err = finished(start(trained, *line, "--nproc", 2, "--force"))
+    assert code == 0, err
+    assert "as lmcli.lock has them" not in err
+    assert lock(trained)["model"]["plan"]["processes"] == 2
+
+
+class FakeCrew:
+    """Two calls, then the dismissal."""
+
+    def __init__(self) -> None:
+        self.calls: list[dict[str, Any]] = [{"stage": "one"}, {"stage": "two"}]
+
+    def wait(self, seconds: float = 0.0) -> dict[str, Any] | None:
+        return self.calls.pop(0) if self.calls else None
+
+
+@pytest.mark.parametrize(("kind", "left"), [(CommonStop, 0), (Stopped, 1)])
+def test_a_signal_that_one_process_got_by_itself_ends_it(
+    kind: type[Stopped], left: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Else the first process would wait for one that is polling for its next task."""
+    here: Any = FakeCrew()
+
+    def stopped(*_: object) -> None:
+        raise kind(15)
+
+    monkeypatch.setattr(crew, "_assist", stopped)
+    with pytest.raises(Stopped) if left else contextlib.nullcontext():
+        crew.assist(here, tmp_path, {})
+    assert len(here.calls) == left
+
+
 FAILING = """
 import os, sys
 import torch
@@ -329,6 +377,7 @@ def test_two_hosts_train_one_model(strategy: str, trained: Path, alone: Path) ->
     ("codes", "code", "said"),
     [
         ({0: 3}, 3, ""),
+        ({0: 3, 1: 3}, 3, ""),
         ({0: 5, 1: -9}, 5, "process 1 of 2 was killed by SIGKILL"),
         ({0: -9}, 5, "process 0 of 2 was killed by SIGKILL"),
         ({0: 5, 1: 4}, 4, "process 1 of 2 ended with exit code 4"),

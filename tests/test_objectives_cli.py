@@ -82,6 +82,23 @@ def test_every_way_of_learning_in_two_processes_is_that_in_one(lmcli: Lmcli, tra
         assert ours == pytest.approx(theirs, abs=1e-4)
 
 
+@pytest.mark.slow
+def test_shards_train_a_mixture_whose_parts_have_heads_of_their_own(lmcli: Lmcli, trained: Path) -> None:
+    """The two processes may be at different parts of it."""
+    assert lmcli("tokenize", "corpus/", *ENCODED).code == 0
+    toml = trained / "lmcli.toml"
+    parts = '[[train.objective]]\nname = "masked"\npairs = "nsp"\n\n[[train.objective]]\nname = "causal"\n'
+    toml.write_text(f"{toml.read_text()}\n{parts}")
+    line = ("train", "--family", "bert", *SIZES, "--set", "train.optimizer=adamw", "--force")
+    alone = lmcli(*line)
+    assert alone.code == 0, alone.err
+    one = course(trained)
+    code, _, err = finished(start(trained, *line, "--nproc", 2, "--strategy", "fsdp"))
+    assert code == 0, err
+    for ours, theirs in zip(one, course(trained), strict=True):
+        assert ours == pytest.approx(theirs, abs=1e-4)
+
+
 def test_names_on_the_command_line_are_what_tables_say(lmcli: Lmcli, trained: Path) -> None:
     named, tables = parse(tuple[str, ...], "causal,prefix", "objective"), [{"name": "causal"}, {"name": "prefix"}]
     assert decode(PretrainConfig, {"objective": named}) == decode(PretrainConfig, {"objective": tables})

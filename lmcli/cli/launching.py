@@ -21,6 +21,9 @@ MINE = "_LMCLI_NPROC"
 SAVING_SECONDS = "120"
 """How long processes that were told to end may take to save a checkpoint."""
 
+LISTENING = 3.0
+"""Seconds in which a process that found an error hears from the first one whether that has found it, too."""
+
 
 def check(nproc: int, max_restarts: int) -> None:
     """Raises UsageError for what would start no process."""
@@ -71,8 +74,8 @@ def _explain(codes: dict[int, int], nproc: int) -> NoReturn:
     """Pass on what ended the processes: the exit code of the one that did not just follow another one."""
     rank = min(codes, key=lambda rank: (codes[rank] > 0, rank == 0))  # killed ones first, rank 0 last
     code = codes[rank]
-    if rank == 0 and code > 0:
-        raise typer.Exit(code)  # it has said why
+    if code > 0 and codes.get(0) == code:
+        raise typer.Exit(code)  # rank 0 has said why
     how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
     hint = "the same command goes on from the last checkpoint; --max-restarts does so by itself"
     error = MachineError(f"process {rank} of {nproc} {how}", hint)
@@ -116,6 +119,18 @@ def _assist(here: Any, session: Session, graph: Callable[[], Graph]) -> NoReturn
     except Stopped as stop:
         raise typer.Exit(stop.exit_code) from None  # rank 0 says so
     except LmcliError as error:
+        if _told_by_the_first(here):
+            raise typer.Exit(error.exit_code) from None
         error.message = f"process {here.rank} of {here.size}: {error.message}"
         raise
     raise typer.Exit(0)
+
+
+def _told_by_the_first(here: Any) -> bool:
+    """Whether the first process ends as well: then it has found the same, and says so."""
+    from lmcli.training.world import LostContactError
+
+    try:
+        return here.wait(LISTENING) is None
+    except LostContactError:
+        return False

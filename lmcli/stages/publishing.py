@@ -88,6 +88,7 @@ def opened_run(work: Work) -> Iterator[None]:
     """
     from lmcli.training.joining import was_restarted
     from lmcli.training.run import move_aside
+    from lmcli.training.world import lost_peers
 
     directory = run_directory(work)
     mark = directory / CUT_SHORT
@@ -95,7 +96,8 @@ def opened_run(work: Work) -> Iterator[None]:
         move_aside(directory)
     durable.unlink(mark)
     try:
-        yield
+        with lost_peers():
+            yield
     except (Stopped, MachineError):
         if work.force and directory.is_dir():
             with suppress(OSError):  # a full disk may be what stopped it

@@ -81,7 +81,7 @@ def finetune(
     clock = Clock(started)
     run = open_run(directory, key, world, origin.made_from)
     run.tell(progress)
-    course = known_course(origin.course, config)
+    course = known_course(origin.course, config, world)
     compute = compute_of(config, run.plan or (course.plan if course else None), world)
     bench = _Bench(base, tokenizer, rows, config, compute, world)
     bench.describe(progress)

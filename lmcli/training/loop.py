@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from lmcli.errors import DivergedError, Stopped
+from lmcli.errors import DivergedError
 from lmcli.progress import Progress, Task
 from lmcli.training import health, judging
 from lmcli.training.average import best_view
@@ -23,6 +23,7 @@ from lmcli.training.shared_run import Run
 from lmcli.training.signals import Interrupted, Interrupts, caught
 from lmcli.training.state import State
 from lmcli.training.stride import Stride
+from lmcli.training.world import CommonStop
 
 
 def train(run: Run, parts: Ingredients, progress: Progress, clock: Clock) -> State:
@@ -242,11 +243,11 @@ class _Loop:
         self._state = replace(self._state, elapsed=round(self._clock.elapsed(), 3))
         self._saving.save(self._state, stable=stable)
 
-    def _stopped(self, signal_number: int) -> Stopped:
+    def _stopped(self, signal_number: int) -> CommonStop:
         if self._state.step and not self._saving.has(self._state) and self._parts.stepper.has_finite_weights():
             self._save()
         where = f"after step {self._state.step} of {self._run.timeline.steps}"
-        return Stopped(signal_number, f"stopped {where}", "the same command goes on from there")
+        return CommonStop(signal_number, f"stopped {where}", "the same command goes on from there")
 
     def _diverged(self, row: Mapping[str, Any], what: str = "") -> DivergedError:
         return self._log.diverged(row, self._saving.last, what)

@@ -73,7 +73,7 @@ def pretrain(
     settle = partial(extension.settle, asked=origin.extend, schedule=config.schedule, of=origin.model)
     run = open_run(directory, key, world, origin.made_from, settle)
     run.tell(progress)
-    course = known_course(origin.course, config)
+    course = known_course(origin.course, config, world)
     compute = compute_of(config, run.plan or (course.plan if course else None), world)
     bench = _Bench(tokens, model, config, compute, origin, world)
     if run.plan is None:

@@ -14,6 +14,7 @@ from lmcli.models.device import resolve_compute
 from lmcli.progress import Progress
 from lmcli.training.plan import REPLAN_AT, Plan, Replan
 from lmcli.training.shared_run import Run
+from lmcli.training.world import World
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +34,17 @@ class Course:
         return cls(plan, tuple(Replan(**item) for item in values.get("replans", ())))
 
 
-def known_course(course: Course | None, config: ComputeConfig) -> Course | None:
+def known_course(course: Course | None, config: ComputeConfig, world: World) -> Course | None:
     """`course`, unless this machine has another kind of device or is quicker in another precision: the weights would be
-    others, or take much longer."""
-    if course is None:
-        return None
-    here, there = resolve_compute(config), course.plan
-    alike = torch.device(here.device).type == torch.device(there.device).type and here.dtype == there.dtype
-    return course if alike else None
+    others, or take much longer. Rank 0 decides, for all must do the same."""
+    known = course.to_json() if course and _suits(course.plan, config) else None
+    heard = world.first(known)
+    return Course.from_json(heard) if heard else None
+
+
+def _suits(plan: Plan, config: ComputeConfig) -> bool:
+    here = resolve_compute(config)
+    return torch.device(here.device).type == torch.device(plan.device).type and here.dtype == plan.dtype
 
 
 def begin(run: Run, plan: Plan, course: Course | None, progress: Progress) -> None:

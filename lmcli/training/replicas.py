@@ -62,9 +62,12 @@ class Replicas(World):
         return objective
 
     def reduce(self, parameters: Sequence[nn.Parameter]) -> None:
-        """A process that had nothing to compute adds zeros."""
-        for parameter in parameters:
-            if parameter.grad is None:
+        """A process that had nothing to compute adds zeros; what no process has a gradient of stays without one, as in
+        a single process, where some optimizers then leave it as it is."""
+        has = torch.tensor([parameter.grad is not None for parameter in parameters], dtype=torch.uint8)
+        dist.all_reduce(has, dist.ReduceOp.MAX)
+        for parameter, used in zip(parameters, has.tolist(), strict=True):
+            if used and parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
         waiting = []
         for bucket in _buckets([parameter.grad for parameter in parameters if parameter.grad is not None]):

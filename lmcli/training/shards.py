@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
 
+from lmcli.errors import ConfigError
 from lmcli.models.model import Model
 from lmcli.objectives.batch import Batch, Sums
+from lmcli.objectives.mixed import Mixed
 from lmcli.objectives.objective import Objective
 from lmcli.training.replicas import Replicas
 
@@ -37,6 +39,8 @@ class Shards(Replicas):
             if isinstance(module, FSDPModule):  # sums, where the default is the mean over the processes
                 module.set_force_sum_reduction_for_comms(True)
                 module.set_gradient_divide_factor(1.0)
+                if isinstance(objective, Mixed):
+                    _reduce_idle_heads(module)
         return _ShardedObjective(whole, objective)
 
     def reduce(self, parameters: Sequence[nn.Parameter]) -> None:
@@ -44,6 +48,14 @@ class Shards(Replicas):
 
     def norm(self, local: float) -> float:
         return float(self.sum(local**2)[0] ** 0.5)
+
+
+def _reduce_idle_heads(module: FSDPModule) -> None:
+    """Processes that are at different parts of a mixture have used different heads: all must reduce the same ones."""
+    if not hasattr(module, "set_reduce_scatter_unused_params"):
+        hint = "use --strategy ddp, or a newer torch"
+        raise ConfigError("this torch can't train for several objectives under --strategy fsdp", hint)
+    module.set_reduce_scatter_unused_params(True, recurse=False)
 
 
 def _blocks(model: nn.Module) -> Iterator[nn.Module]:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from torch import Tensor, nn
 from torch.distributed import DistError
 
-from lmcli.errors import MachineError
+from lmcli.errors import MachineError, Stopped
 from lmcli.objectives.batch import Batch
 from lmcli.objectives.objective import Objective
 
@@ -22,6 +22,10 @@ class LostContactError(MachineError):
 
 class CommonError(MachineError):
     """What all processes of a run find out together: rank 0 says it for all."""
+
+
+class CommonStop(Stopped):
+    """All processes of a run have ended at the same step, for a signal that one of them got."""
 
 
 @contextlib.contextmanager

@@ -208,6 +208,20 @@ def rotten(folder: Path, rank: int) -> None:
         shard_files.write = plain
 
 
+def idle(folder: Path, rank: int) -> None:
+    """What one process has a gradient of, all have; what none has stays without one, so that it is left as it is."""
+    mine, ours, nobodys = (torch.nn.Parameter(torch.ones(2)) for _ in range(3))
+    ours.grad = torch.full((2,), float(rank + 1))
+    if rank == 1:
+        mine.grad = torch.full((2,), 5.0)
+    world = joining.world_of("ddp")
+    world.reduce([mine, ours, nobodys])
+    assert mine.grad is not None
+    assert ours.grad is not None
+    assert (mine.grad.tolist(), nobodys.grad) == ([5.0, 5.0], None)
+    assert ours.grad.tolist() == [sum(range(1, world.size + 1))] * 2
+
+
 def resumed(folder: Path, rank: int) -> None:
     """Each folder below is a run that was stopped; its name says with which strategy to go on."""
     for path in sorted(folder.iterdir()):
@@ -224,6 +238,7 @@ def everything(folder: Path, rank: int) -> None:
     short(folder, rank)
     gone_on(folder / "gone-on", rank)
     refused(folder, rank)
+    idle(folder, rank)
 
 
 SCENARIOS = {"everything": everything, "resumed": resumed}

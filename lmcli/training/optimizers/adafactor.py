@@ -1,4 +1,7 @@
-"""Adafactor (Shazeer & Stern, 2018): the memory of squared gradients of a matrix is kept as a row and a column."""
+"""Adafactor (Shazeer & Stern, 2018): the memory of squared gradients of a matrix is kept as a row and a column.
+
+A step t moves a matrix by at most min(rate, 1 / sqrt(t)) of its root mean square, whatever the schedule says.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,9 @@ if TYPE_CHECKING:
 class Adafactor:
     """Almost no state: one number for each row and column of a matrix."""
 
-    lr: Annotated[float, "peak learning rate, as a share of a matrix's own size (root mean square)", Gt(0)] = 0.02
+    lr: Annotated[float, "peak learning rate, as a share of a matrix's size; at most 1 / sqrt(step)", Gt(0)] = (
+        0.02
+    )
     beta2_decay: Annotated[float, "after t steps a share t^beta2_decay of the memory is new", Lt(0)] = -0.8
     smallest: Annotated[float, "size from which on a step is no smaller for smaller weights", Gt(0)] = 1e-3
     threshold: Annotated[float, "largest root mean square of an update; beyond it is scaled down", Ge(1)] = 1.0
