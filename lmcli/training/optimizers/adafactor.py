@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 class Adafactor:
     """Almost no state: one number for each row and column of a matrix."""
 
-    lr: Annotated[float, "peak learning rate, as a share of a matrix's size; at most 1 / sqrt(step)", Gt(0)] = (
-        0.02
-    )
+    lr: Annotated[float, "peak learning rate, as a share of a matrix's size; at most 1 / sqrt(step)", Gt(0)] = 0.02
     beta2_decay: Annotated[float, "after t steps a share t^beta2_decay of the memory is new", Lt(0)] = -0.8
     smallest: Annotated[float, "size from which on a step is no smaller for smaller weights", Gt(0)] = 1e-3
     threshold: Annotated[float, "largest root mean square of an update; beyond it is scaled down", Ge(1)] = 1.0
