@@ -119,6 +119,45 @@ def test_rows_that_were_all_trained_on_are_refused(lmcli: Lmcli, trained: Path) 
     assert "none of the 2 rows was held out when few was fine-tuned on them" in ran.err
 
 
+def test_rows_that_are_left_out_are_said_and_counted(lmcli: Lmcli, trained: Path) -> None:
+    path = write_rows(trained / "holes.jsonl", count=20)
+    empty = [json.dumps({"prompt": f"The dog {n} is ", "completion": ""}) for n in range(3)]
+    path.write_text(path.read_text() + "\n".join([*empty, '{"prompt": "no completion"}']) + "\n")
+    bad, left = ("--max-bad-rows", 0.2), "rows left out: 3 with an empty completion\n"
+    made = lmcli("finetune", "holes.jsonl", "--steps", 1, *bad)
+    assert made.code == 0, made.err
+    for line in (left, "rows left out: 1 without usable text\n"):
+        assert made.err.count(line) == 1, made.err
+    assert lock(trained)["holes"]["report"]["dropped"] == {"empty_completion": 3, "row": 1}
+    both = "rows left out: 3 with an empty completion, 1 without usable text"
+    assert both in lmcli("show", "holes").out
+    measured = lmcli("eval", "holes.jsonl", "--model", "model", "--limit", 1, "--max-tokens", 1, *bad, "--json")
+    assert measured.code == 0, measured.err
+    counts = measured.json["report"]["counts"]
+    assert (counts["rows"], counts["rows_without_completion"]) == (20, 3)
+    for line in (left, "rows left out: 1 without usable text\n"):
+        assert measured.err.count(line) == 1, measured.err
+
+
+def test_rows_without_any_completion_are_told_apart_from_none(lmcli: Lmcli, trained: Path) -> None:
+    rows = [{"prompt": f"The cat {n} is ", "completion": ""} for n in range(30)]
+    (trained / "empty.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    tuned = lmcli("finetune", "empty.jsonl", "--steps", 1)
+    assert tuned.code == 3
+    assert "nothing to train on: 30 rows, all with an empty completion" in tuned.err
+    measured = lmcli("eval", "empty.jsonl", "--model", "model")
+    assert measured.code == 3
+    assert "nothing to measure: 30 rows, all with an empty completion" in measured.err
+
+
+def test_documents_that_are_left_out_are_said(lmcli: Lmcli, trained: Path) -> None:
+    rows = [json.dumps({"text": line}) for line in sentences(20, seed=5).splitlines()]
+    (trained / "lines.jsonl").write_text("\n".join([*rows, '{"text": ""}', '{"other": 1}']) + "\n")
+    measured = lmcli("eval", "lines.jsonl", "--max-bad-rows", 0.2)
+    assert measured.code == 0, measured.err
+    assert measured.err.count("documents left out: 1 without text, 1 without usable text\n") == 1
+
+
 def test_two_files_are_compared_without_a_project(lmcli: Lmcli, folder: Path) -> None:
     (folder / "ref.txt").write_text("the cat sat on the mat\na dog ran far away\n")
     (folder / "pred.txt").write_text("the cat sat on the mat\na dog ran far away\n")

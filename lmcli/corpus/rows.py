@@ -30,17 +30,14 @@ def read_rows(sources: Sequence[Source], config: ReadingConfig, progress: Progre
     """The rows of the sources, in order: keys `prompt` and `completion`, or a text under `config.text_key`.
 
     With `config.render` a conversation is one too: what leads to its last answer, and that.
-    Rows with an empty completion are left out and counted. Raises InputError, naming file and line, for bad rows, and
-    for files that have no rows.
+    Rows with an empty completion are among them, for whoever uses the rows to leave out and count. Raises InputError,
+    naming file and line, for bad rows, and for files that have no rows.
     """
     with progress.task("reading", total=total_bytes(sources), unit="B") as task:
         reading = Reading(config, tally, task.advance)
         for source in sources:
             task.describe(source.label)
             for row in _rows(source, reading):
-                if not row.completion:
-                    tally.dropped["empty"] += 1
-                    continue
                 tally.documents += 1
                 yield row
 
@@ -73,11 +70,13 @@ def _records(source: Source, reading: Reading) -> Iterator[Row]:
     keys = text_keys(reading.config.text_key)
     for record, bad in usable(source, reading, ("prompt", "completion", *wanted_keys(reading.config))):
         try:
-            prompt, completion = (reading.settle(text) for text in _pair(record, keys, reading.config))
+            pair = _pair(record, keys, reading.config)
         except BadRowError as error:
             bad.add(record.number, str(error), record.value)
             continue
-        if prompt is not None and completion is not None:
+        if (prompt := reading.settle(pair[0])) is None:  # counted by now: a row is dropped once
+            continue
+        if (completion := reading.settle(pair[1])) is not None:
             yield Row(f"{source.label}:{record.number}", prompt, completion)
 
 

@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+
+from lmcli.progress import Progress
+
+T = TypeVar("T")
+
+_REASONS = {
+    "empty": "without text",
+    "empty_completion": "with an empty completion",
+    "encoding": "with bytes outside their encoding",
+    "row": "without usable text",
+}
 
 
 @dataclass
@@ -33,3 +45,23 @@ class Tally:
             "surrogates": self.surrogates,
             **({"skipped": dict(sorted(self.skipped.items()))} if self.skipped else {}),
         }
+
+    def lost(self, what: str = "rows") -> str:
+        """In words, which of `what` were left out and what was replaced in the others; "" where all is as it was."""
+        counts = {"undecodable byte sequences": self.replaced, "lone surrogates": self.surrogates}
+        replaced = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+        parts = (left_out(self.dropped, what), f"replaced by U+FFFD: {replaced}" if replaced else "")
+        return "; ".join(part for part in parts if part)
+
+
+def left_out(dropped: Mapping[str, int], what: str = "rows") -> str:
+    """In words, how many of `what` were left out, by reason; "" for none."""
+    found = [f"{count:,} {_REASONS.get(reason, reason)}" for reason, count in sorted(dropped.items()) if count]
+    return f"{what} left out: {', '.join(found)}" if found else ""
+
+
+def telling(items: Iterable[T], tally: Tally, progress: Progress, what: str = "rows") -> Iterator[T]:
+    """The items; after the last one a warning says what reading them has lost, as `tally` has it by then."""
+    yield from items
+    if lost := tally.lost(what):
+        progress.warn(lost)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from lmcli.corpus.documents import Document
 from lmcli.corpus.rows import Row
-from lmcli.errors import ArtifactError, ConfigError
+from lmcli.corpus.tally import left_out
+from lmcli.errors import ArtifactError, ConfigError, InputError
 from lmcli.evaluation.comparison import compare
 from lmcli.evaluation.compression import Compressors
 from lmcli.evaluation.config import EvalConfig
@@ -110,8 +111,11 @@ def measure_rows(subject: Subject, rows: Sequence[Row], config: EvalConfig, prog
     """Likelihood of every completion given its prompt; and greedy completions of chosen rows, compared by the metrics.
 
     Rows are laid out as fine-tuning lays them out: those longer than the context lose what fine-tuning
-    cuts, and are counted.
+    cuts, and are counted; so are those without a completion, which are left out. Raises InputError when no row has one.
     """
+    if rows and not any(row.completion for row in rows):
+        message = f"nothing to measure: {len(rows):,} rows, all with an empty completion"
+        raise InputError(message, "each row needs text under `completion` or `text`")
     choice = choose(rows, config.limit, config.seed)
     if not choice.of:
         _refuse_metrics(config)
@@ -119,6 +123,8 @@ def measure_rows(subject: Subject, rows: Sequence[Row], config: EvalConfig, prog
     pairs = ((encode(row.prompt), encode(row.completion)) for row in rows)
     objective = supervised_for(subject.model.kind, subject.tokenizer)
     examples, fitting = objective.fit(pairs, subject.context)
+    if fitting.empty:
+        progress.warn(left_out({"empty_completion": fitting.empty}))
     batches = (objective.batch(examples[at : at + config.batch]) for at in range(0, len(examples), config.batch))
     nats = batch_nats(subject.model, batches, subject.compute, progress, fitting.trained_tokens)
     found = _likelihood(subject, nats, unit="rows")

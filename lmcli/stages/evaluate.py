@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from lmcli.stages import models, text
 from lmcli.stages.kind import Kind, Request, named_tables
 
 if TYPE_CHECKING:
+    from lmcli.corpus.documents import Document
     from lmcli.corpus.rows import Row
     from lmcli.evaluation.results import Results
     from lmcli.tokens.tokenizer import Tokenizer
@@ -60,8 +61,6 @@ def assemble(request: Request) -> Stage:
 
 
 def _measure(request: Request, config: EvalConfig, model: models.ModelReference, work: Work) -> Results:
-    from lmcli.corpus.reading import read
-    from lmcli.corpus.tally import Tally
     from lmcli.evaluation import measuring
     from lmcli.models.device import use_threads
     from lmcli.tokens.shards import TokenStream
@@ -76,11 +75,19 @@ def _measure(request: Request, config: EvalConfig, model: models.ModelReference,
             documents = measuring.documents(stream, subject.tokenizer)
             return measuring.measure_documents(subject, documents, config, work.progress)
         return measuring.measure_stream(subject, stream, config, work.progress)
-    sources = text.resolve([config.data], work.root, config.format)
     rows = _rows(request, config, model, work)
     if rows is not None:
         return measuring.measure_rows(subject, rows, config, work.progress)
-    return measuring.measure_documents(subject, read(sources, config, work.progress, Tally()), config, work.progress)
+    return measuring.measure_documents(subject, _documents(config, work), config, work.progress)
+
+
+def _documents(config: EvalConfig, work: Work) -> Iterator[Document]:
+    """The data as documents; when they are read, what was left out of them is said."""
+    from lmcli.corpus.reading import read
+    from lmcli.corpus.tally import Tally, telling
+
+    tally, sources = Tally(), text.resolve([config.data], work.root, config.format)
+    return telling(read(sources, config, work.progress, tally), tally, work.progress, "documents")
 
 
 def _is_encoder(directory: Path) -> bool:
@@ -90,8 +97,6 @@ def _is_encoder(directory: Path) -> bool:
 
 
 def _measure_masks(config: EvalConfig, model: models.ModelReference, work: Work) -> Results:
-    from lmcli.corpus.reading import read
-    from lmcli.corpus.tally import Tally
     from lmcli.evaluation import masks
     from lmcli.models.device import use_threads
     from lmcli.tokens.shards import TokenStream
@@ -100,8 +105,7 @@ def _measure_masks(config: EvalConfig, model: models.ModelReference, work: Work)
     use_threads(filler.compute)
     if not config.data:
         return masks.measure_masks(filler, TokenStream.open(work.inputs["tokens"], "validation"), config, work.progress)
-    sources = text.resolve([config.data], work.root, config.format)
-    documents = masks.TextStream(read(sources, config, work.progress, Tally()), filler.tokenizer)
+    documents = masks.TextStream(_documents(config, work), filler.tokenizer)
     return masks.measure_masks(filler, documents, config, work.progress)
 
 
@@ -128,9 +132,12 @@ def _rows(request: Request, config: EvalConfig, model: models.ModelReference, wo
     sources = text.resolve([config.data], work.root, config.format)
     if not all(source.reader in RECORDS or source.reader == "signatures" for source in sources):
         return None
-    rows = list(read_rows(sources, config, work.progress, Tally()))
+    tally = Tally()
+    rows = list(read_rows(sources, config, work.progress, tally))
     if not any(row.prompt for row in rows):
         return None
+    if lost := tally.lost():  # said here, since rows without any prompt are read once more, as documents
+        work.progress.warn(lost)
     entry = request.project.manifest().entries.get(model.name)
     if entry is None or entry.stage != "finetune" or not _tuned_on(request.project, entry, config.data):
         return rows

@@ -31,7 +31,7 @@ def assemble(request: Request) -> Stage:
     requested = {"finetune": dump(config)}
     made = request.project.manifest().entries.get(request.name)
 
-    def tuned(work: Work) -> Outcome:
+    def tuned(work: Work) -> tuple[Outcome, dict[str, Any]]:
         same_run = made is not None and key_of(stage_of(stage, made), made.inputs) == work.key
         before = made if same_run and not work.force else None
         return _tuned(work, config, base.directory(work, "base"), requested, before)
@@ -43,7 +43,8 @@ def assemble(request: Request) -> Stage:
         about = f"Fine-tuned from {base.label(work, 'base')}."
         with opened_run(work):
             crew.call(work, requested)
-            return publish(tuned(work), work, base.directory(work, "base"), requested, about)
+            outcome, about_rows = tuned(work)
+            return publish(outcome, work, base.directory(work, "base"), requested, about, about_rows)
 
     stage = Stage(
         name=request.name,
@@ -60,10 +61,15 @@ def assemble(request: Request) -> Stage:
     return stage
 
 
-def _tuned(work: Work, config: FinetuneConfig, base: Path, requested: Mapping[str, Any], made: Entry | None) -> Outcome:
-    """What fine-tuning gives, in each of the processes that work on it; `made` is what this run has made before."""
+def _tuned(
+    work: Work, config: FinetuneConfig, base: Path, requested: Mapping[str, Any], made: Entry | None
+) -> tuple[Outcome, dict[str, Any]]:
+    """What fine-tuning gives, in each of the processes that work on it, and what the report says about the rows.
+
+    `made` is what this run has made before.
+    """
     from lmcli.corpus.rows import read_rows
-    from lmcli.corpus.tally import Tally
+    from lmcli.corpus.tally import Tally, telling
     from lmcli.models.directory import load_writer
     from lmcli.stages import samples
     from lmcli.stages.publishing import made_from, run_directory
@@ -74,13 +80,17 @@ def _tuned(work: Work, config: FinetuneConfig, base: Path, requested: Mapping[st
     from lmcli.training.recorded import Course
 
     model, tokenizer = load_writer(base, dropout=config.dropout), Tokenizer.load(base)
-    rows = read_rows(text.resolve(config.data, work.root, config.format), config, work.progress, Tally())
+    tally, progress = Tally(), work.progress
+    rows = read_rows(text.resolve(config.data, work.root, config.format), config, progress, tally)
     run, course = run_directory(work), Course.from_json(made.plan) if made else None
     origin = Origin(made_from=made_from(work, requested), course=course)
-    world, progress = world_of(config.strategy), work.progress
+    world = world_of(config.strategy)
     watch = samples.probes(config, run, base, progress, world)
-    found = finetune(model, tokenizer, rows, config, run, work.key, progress, work.started, watch, origin, world)
-    return found.outcome
+    told = telling(rows, tally, progress)
+    found = finetune(model, tokenizer, told, config, run, work.key, progress, work.started, watch, origin, world)
+    dropped = {**tally.dropped, "empty_completion": found.train.empty}
+    dropped = {reason: count for reason, count in dropped.items() if count}
+    return found.outcome, {"epochs": found.epochs, **({"dropped": dropped} if dropped else {})}
 
 
 FINETUNE = Kind(

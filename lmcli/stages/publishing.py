@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from lmcli.corpus.tally import left_out
 from lmcli.errors import MachineError, Stopped
 from lmcli.models.directory import save_model
 from lmcli.models.model import Model
@@ -21,8 +22,18 @@ from lmcli.training.metrics import terms
 from lmcli.training.outcome import Outcome
 
 
-def publish(outcome: Outcome, work: Work, tokenizer: Path, requested: Mapping[str, Any], about: str) -> Made:
-    """Write the model with its best weights; the report holds the log's rows of the best and of the last step."""
+def publish(
+    outcome: Outcome,
+    work: Work,
+    tokenizer: Path,
+    requested: Mapping[str, Any],
+    about: str,
+    more: Mapping[str, Any] | None = None,
+) -> Made:
+    """Write the model with its best weights; the report holds the log's rows of the best and of the last step.
+
+    What `more` has is in the report, too, and takes the place of what is there under the same name.
+    """
     report: dict[str, Any] = {
         "about": about,
         "parameters": outcome.plan.parameters,
@@ -40,6 +51,7 @@ def publish(outcome: Outcome, work: Work, tokenizer: Path, requested: Mapping[st
         report["vectors"] = dict(outcome.vectors)
     if outcome.extension:
         report["extended"] = {key: getattr(outcome.extension, key) for key in ("asked", "step", "steps", "of")}
+    report |= more or {}
     made = Made(report, outcome.course.to_json())
     save_model(outcome.model, tokenizer, work.out, card=card_of(work, requested, made, outcome.model))
     return made
@@ -143,6 +155,8 @@ def plan_lines(report: Mapping[str, Any], plan: Mapping[str, Any]) -> list[str]:
         lines.append(f"extended ({extended['asked']}) from step {extended['step']:,}{of}, before its cooldown")
     if skipped := report.get("skipped"):
         lines.append(f"{skipped:,} steps were left out: their loss or gradient was not finite")
+    if dropped := report.get("dropped"):
+        lines.append(left_out(dropped))
     if vectors := report.get("vectors"):
         lines.append(f"{vectors['found']:,} tokens began with a word vector, {vectors['missing']:,} had none")
     best = report["best"]

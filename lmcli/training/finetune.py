@@ -12,6 +12,7 @@ import numpy as np
 
 from lmcli.config import name_of
 from lmcli.corpus.rows import Row, held_out
+from lmcli.corpus.tally import left_out
 from lmcli.errors import InputError
 from lmcli.models.config import ModelConfig
 from lmcli.models.device import Compute
@@ -52,11 +53,22 @@ VALIDATION_ROWS = 32
 
 @dataclass(frozen=True)
 class Finetuned:
-    """The outcome of the run, and how the rows of both sides fitted the model's context."""
+    """The outcome of the run, and how the rows of both sides fitted the model's context.
+
+    Rows without a completion are on neither side; `train` counts all of them.
+    """
 
     outcome: Outcome
     train: Fitting
     validation: Fitting | None
+
+    @property
+    def epochs(self) -> float:
+        """Passes over the rows that were made: the planned ones, unless the run ended at another step."""
+        plan, steps = self.outcome.plan, self.outcome.steps
+        if steps == plan.pace.steps:  # the last step may be smaller than the others
+            return plan.epochs
+        return steps * plan.batching.rows / self.train.rows
 
 
 def finetune(
@@ -121,15 +133,17 @@ class _Bench:
         sides: tuple[list[tuple[list[int], list[int]]], ...] = ([], [])
         for row in rows:
             ids = (tokenizer.encode(row.prompt), tokenizer.encode(row.completion))
-            sides[held_out(row, config.validation)].append(ids)
-        if sides[1] and not sides[0]:
+            # without a completion a row is of no use on either side: `fit` leaves all of these out and counts them
+            sides[bool(ids[1]) and held_out(row, config.validation)].append(ids)
+        if sides[1] and not any(completion for _, completion in sides[0]):
             message = f"all {len(sides[1])} rows are held out to measure the loss, and none is left to train on"
+            message += f"; {len(sides[0])} more have an empty completion" if sides[0] else ""
             raise InputError(message, "add rows with other prompts, or set `validation` to a smaller share")
         context = model.shape.context
         self._train, self.train_fitting = self._objective.fit(sides[0], context)
         self._validation: list[Example] = []
         self.validation_fitting: Fitting | None = None
-        if any(completion for _, completion in sides[1]):
+        if sides[1]:
             self._validation, self.validation_fitting = self._objective.fit(sides[1], context)
         self._token_bytes = tokenizer.token_bytes
 
@@ -138,6 +152,8 @@ class _Bench:
         fitting = self.train_fitting
         held = len(self._validation)
         progress.say(f"{fitting.rows} rows to train on, {fitting.trained_tokens} trained tokens; {held} rows held out")
+        if fitting.empty:
+            progress.warn(left_out({"empty_completion": fitting.empty}))
         if fitting.truncated:
             message = f"{fitting.truncated} rows are longer than the context of {self._model.shape.context} tokens"
             progress.warn(f"{message} and were cut; {fitting.end_kept:.1%} of all rows keep their end")

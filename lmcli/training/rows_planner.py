@@ -70,17 +70,19 @@ def plan_finetuning(
     else:
         steps = int(length.amount) if length.unit == "steps" else steps_of(passes, rows.examples, batching.rows)
         pace = pacing.fixed_pace(steps, batching.tokens, rows.validation_tokens, config)
-    return _plan(rows, base, batching, pace, compute, budget)
+    # Only passes that were asked for have an end: their last step is as small as it must be.
+    trained = examples_of(passes, rows.examples) if length.unit == "epochs" else pace.steps * batching.rows
+    return _plan(trained / rows.examples, base, batching, pace, compute, budget)
 
 
-def _plan(rows: Rows, base: Base, batching: Batching, pace: Pace, compute: Compute, budget: Budget | None) -> Plan:
+def _plan(epochs: float, base: Base, batching: Batching, pace: Pace, compute: Compute, budget: Budget | None) -> Plan:
     return Plan(
         model=base.dials,
         vocab_size=base.vocab_size,
         parameters=base.parameters,
         batching=batching,
         pace=pace,
-        epochs=pace.steps * batching.rows / rows.examples,
+        epochs=epochs,
         device=compute.device,
         dtype=compute.dtype,
         threads=compute.threads,
@@ -107,4 +109,9 @@ def batching_for(rows: Rows, passes: float, config: FinetuneConfig, compute: Com
 
 def steps_of(epochs: float, examples: int, batch_rows: int) -> int:
     """The steps of `epochs` passes; the last one may be smaller than the others."""
-    return math.ceil(max(1, round(epochs * examples)) / batch_rows)
+    return math.ceil(examples_of(epochs, examples) / batch_rows)
+
+
+def examples_of(epochs: float, examples: int) -> int:
+    """How many examples `epochs` passes train; a part of a pass is rounded to whole examples."""
+    return max(1, round(epochs * examples))

@@ -46,11 +46,18 @@ def test_incomplete_rows_are_named(tmp_path: Path, write_file: WriteFile, line: 
         rows(tmp_path, "a.jsonl")
 
 
-def test_empty_completions_are_left_out_and_counted(tmp_path: Path, write_file: WriteFile) -> None:
+def test_empty_completions_are_handed_on_to_be_counted(tmp_path: Path, write_file: WriteFile) -> None:
     write_file("a.jsonl", '{"prompt": "p", "completion": ""}\n{"text": "x"}')
     found, tally = rows(tmp_path, "a.jsonl")
-    assert [row.completion for row in found] == ["x"]
-    assert (tally.documents, tally.dropped) == (1, {"empty": 1})
+    assert [row.completion for row in found] == ["", "x"]
+    assert (tally.documents, tally.dropped) == (2, {})
+
+
+def test_a_row_with_two_undecodable_texts_is_dropped_once(tmp_path: Path, write_file: WriteFile) -> None:
+    write_file("a.jsonl", b'{"prompt": "a\xff", "completion": "b\xff"}\n{"prompt": "p", "completion": "c"}\n')
+    found, tally = rows(tmp_path, "a.jsonl", encoding="utf-8", encoding_errors="drop")
+    assert found == [Row("a.jsonl:2", "p", "c")]
+    assert tally.dropped == {"encoding": 1}
 
 
 def test_files_without_rows_are_refused(tmp_path: Path, write_file: WriteFile) -> None:

@@ -11,7 +11,7 @@ import torch
 from lmcli.corpus.documents import Document
 from lmcli.corpus.rows import Row
 from lmcli.corpus.splits import Piece
-from lmcli.errors import ArtifactError, ConfigError
+from lmcli.errors import ArtifactError, ConfigError, InputError
 from lmcli.evaluation.config import EvalConfig
 from lmcli.evaluation.measuring import Subject, load, measure_documents, measure_rows, measure_stream, texts
 from lmcli.evaluation.metrics.exact import Exact
@@ -202,6 +202,20 @@ def test_rows_that_had_to_be_cut_are_counted(subject: Subject) -> None:
     results = measure_rows(subject, [*ROWS, long], CONFIG, Silent())
     assert results.counts["rows_cut"] == 1
     assert results.counts["prompts_cut"] == 1
+
+
+def test_rows_without_a_completion_are_counted_and_said(subject: Subject) -> None:
+    heard = Heard()
+    results = measure_rows(subject, [*ROWS, Row("empty", "the cat", "")], CONFIG, heard)
+    counts = results.counts
+    assert (counts["rows"], counts["rows_without_completion"], counts["rows_with_prompt"]) == (6, 1, 6)
+    assert results.figures == measure_rows(subject, ROWS, CONFIG, Silent()).figures
+    assert heard.warnings == ["rows left out: 1 with an empty completion"]
+
+
+def test_rows_that_are_all_empty_are_refused(subject: Subject) -> None:
+    with pytest.raises(InputError, match="nothing to measure: 2 rows, all with an empty completion"):
+        measure_rows(subject, [Row("1", "the cat", ""), Row("2", "sat", "")], CONFIG, Silent())
 
 
 def test_a_model_directory_is_loaded_with_its_tokenizer(subject: Subject, tmp_path: Path, stream: TokenStream) -> None:

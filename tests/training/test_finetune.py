@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,46 @@ def test_each_epoch_trains_each_token_of_each_row_once(tokenizer: Tokenizer, tmp
     assert tuned.validation.rows == len(ROWS) - len(trained)
 
 
+def ten_rows(tokenizer: Tokenizer) -> tuple[list[Row], int]:
+    """Rows that are all trained on, and their trained tokens."""
+    rows = [row for row in ROWS if not held_out(row, 0.1)][:10]
+    return rows, sum(len(tokenizer.encode(row.completion)) + 1 for row in rows)
+
+
+def test_passes_that_no_batch_divides_are_those_asked_for(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    rows, tokens = ten_rows(tokenizer)
+    tuned = run(tokenizer, tmp_path / "run", rows, length="3 epochs", batch_tokens=round(0.9 * tokens))
+    assert tuned.outcome.plan.batching.rows == 9
+    assert (tuned.outcome.steps, tuned.outcome.plan.pace.steps) == (4, 4)
+    assert tuned.outcome.tokens == 3 * tokens
+    assert tuned.outcome.plan.epochs == tuned.epochs == 3.0
+    cut_short = replace(tuned, outcome=replace(tuned.outcome, steps=2))
+    assert cut_short.epochs == pytest.approx(1.8), "all of its steps are whole"
+
+
+def test_steps_make_the_passes_that_they_hold(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    rows, tokens = ten_rows(tokenizer)
+    tuned = run(tokenizer, tmp_path / "run", rows, length="4 steps", batch_tokens=round(0.9 * tokens))
+    assert tuned.outcome.plan.batching.rows == 9
+    assert tuned.outcome.plan.epochs == tuned.epochs == pytest.approx(3.6)
+
+
+def test_rows_with_an_empty_completion_are_counted_and_said(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    notes = Notes()
+    rows = [*ROWS, *(Row(f"{row.id}, empty", row.prompt, "") for row in ROWS)]  # on either side of the split
+    tuned = run(tokenizer, tmp_path / "run", rows, length="1 step", notes=notes)
+    assert tuned.train.empty == 60
+    assert tuned.validation is not None
+    assert tuned.train.rows + tuned.validation.rows == len(ROWS)
+    assert notes.warnings.count("rows left out: 60 with an empty completion") == 1
+
+
+def test_rows_that_are_all_empty_are_told_so(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    rows = [Row(row.id, row.prompt, "") for row in ROWS]
+    with pytest.raises(InputError, match="nothing to train on: 60 rows, all with an empty completion"):
+        run(tokenizer, tmp_path / "run", rows)
+
+
 def test_truncated_rows_are_counted_and_said(tokenizer: Tokenizer, tmp_path: Path) -> None:
     notes = Notes()
     rows = [*ROWS, Row("long", "a prompt", " even" * 9)]
@@ -108,6 +149,8 @@ def test_rows_that_are_all_held_out_are_told_apart_from_none(tokenizer: Tokenize
     rows = [row for row in ROWS if held_out(row, 0.5)]
     with pytest.raises(InputError, match=f"all {len(rows)} rows are held out"):
         run(tokenizer, tmp_path / "run", rows, validation=0.5)
+    with pytest.raises(InputError, match=f"all {len(rows)} rows are held out .*; 1 more have an empty completion"):
+        run(tokenizer, tmp_path / "run", [*rows, Row("empty", "x", "")], validation=0.5)
 
 
 @pytest.mark.parametrize("rows", [[], [Row("a", "x", "")]])
