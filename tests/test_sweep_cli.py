@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import signal
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lmcli.errors import Stopped
+from lmcli.errors import DivergedError, Stopped
 from lmcli.stages.trials import Result, together
 from lmcli.tokens.shards import TokenStream
 from lmcli.training import pretrain as pretraining
@@ -82,7 +83,28 @@ def test_the_table_shows_what_differs_best_first(lmcli: Lmcli, trained: Path) ->
     out = lmcli(*LINE).out.splitlines()
     assert out[0].split()[:6] == ["trial", "train.optimizer.lr", "model.depth", "rounds", "steps", "seconds"]
     assert [line.split()[1] for line in out[1:5]] == ["0.01", "0.01", "1e-5", "1e-5"]
-    assert out[-1].startswith("train with it: lmcli train --set train.optimizer.lr=0.01 --set model.depth=")
+    assert out[-1].startswith("train with it: lmcli train --set model.depth=")
+    assert out[-1].endswith(" --set train.optimizer.lr=0.01")
+
+
+def test_the_last_line_trains_with_the_winner(lmcli: Lmcli, trained: Path) -> None:
+    points = "train.schedule.points=[[0, 1], [1, 0]]"
+    keys_first = ("--set", "train.lr=1e-3,2e-3", "--set", points, "--set", "train.optimizer=adamw")
+    ran = lmcli("sweep", "--steps", 12, *keys_first, "--set", "train.schedule=piecewise", *LINE[7:])
+    assert ran.code == 0, ran.err
+    last = ran.out.splitlines()[-1]
+    assert f"--set '{points}'" in last
+    program, *line = shlex.split(last.removeprefix("train with it: "))
+    assert program == "lmcli"
+    assert line.index("train.optimizer=adamw") < line.index("train.schedule.points=[[0, 1], [1, 0]]")
+    assert lmcli(*line, "--steps", 12).code == 0
+    made = lock(trained)["model"]["requested"]["train"]
+    assert made["optimizer"]["name"] == "adamw"
+    rate = {0.001: "1e-3", 0.002: "2e-3"}[made["optimizer"]["lr"]]
+    assert f"--set train.optimizer.lr={rate} " in last
+    assert made["schedule"] == {"name": "piecewise", "points": [[0, 1], [1, 0]]}
+    states = {row["name"]: row["state"] for row in lmcli("status", "--json").json["artifacts"]}
+    assert states["model"] == "fresh"
 
 
 def test_a_sweep_that_was_stopped_goes_on_and_repeats_nothing(
@@ -154,6 +176,72 @@ def test_a_trial_that_diverges_is_the_last(lmcli: Lmcli, trained: Path) -> None:
     assert "diverged" in ran.err
     assert ran.json["winner"]["settings"]["train.optimizer.lr"] == 0.01
     assert [trial["results"][0]["bits_per_byte"] is None for trial in ran.json["trials"]] == [False, False, True, True]
+
+
+def diverging(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+    """Every run diverges once it has come through so many rounds."""
+    called: list[str] = []
+    real = pretraining.pretrain
+
+    def pretrain(tokens: Path, model: Any, config: Any, directory: Path, *rest: Any, **more: Any) -> Any:
+        called.append(directory.name)
+        if called.count(directory.name) > after:
+            raise DivergedError("the loss is not finite", "try a lower learning rate")
+        return real(tokens, model, config, directory, *rest, **more)
+
+    monkeypatch.setattr(pretraining, "pretrain", pretrain)
+
+
+def test_where_all_that_went_further_diverge_the_best_of_the_others_wins(
+    lmcli: Lmcli, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        diverging(patch, after=1)
+        ran = lmcli(*LINE, "--json")
+    assert ran.code == 0, ran.err
+    best = min(ran.json["trials"][:2], key=lambda trial: trial["results"][0]["bits_per_byte"])
+    assert ran.json["winner"]["number"] == best["number"]
+    said = f"trial-03 diverged, trial-04 diverged in a later round: trial-0{best['number']} is the best of the others"
+    assert f"{said}, after round 1 of 2" in ran.err
+    shown = lmcli(*LINE)
+    assert said in shown.err
+    assert "trial-03: " not in shown.err, "a finished sweep is only shown"
+    rows = [line.split() for line in shown.out.splitlines()[1:5]]
+    assert rows[0][0] == f"trial-0{best['number']}"
+    assert {row[0] for row in rows[:2]} == {"trial-01", "trial-02"}
+    assert rows[2] == ["trial-03", "0.01", "1", "2", "-", "-", "diverged"]
+    assert rows[3] == ["trial-04", "0.01", "2", "2", "-", "-", "diverged"]
+    assert "--set train.optimizer.lr=1e-5" in shown.out.splitlines()[-1]
+
+
+def test_where_every_trial_diverges_the_table_comes_before_the_error(
+    lmcli: Lmcli, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    diverging(monkeypatch, after=0)
+    ran = lmcli(*LINE)
+    assert ran.code == 7
+    assert "every trial diverged" in ran.err
+    assert [line.split()[0] for line in ran.out.splitlines()[1:5]] == [f"trial-0{number}" for number in (1, 2, 3, 4)]
+    assert "trial-04 diverged: the loss is not finite" in ran.out
+    assert lmcli(*LINE, "--json").json["error"]["code"] == 7
+
+
+def test_damaged_results_are_not_read_with_force(lmcli: Lmcli, trained: Path) -> None:
+    line = ("sweep", "--steps", 12, "--set", "train.lr=1e-3,2e-3", "--set", "model.depth=1", *LINE[7:])
+    first = lmcli(*line, "--json")
+    assert first.code == 0, first.err
+    (results,) = trained.glob("runs/sweep-*/sweep.json")
+    results.write_text("{")
+    ran = lmcli(*line)
+    assert ran.code == 4
+    assert "is damaged" in ran.err
+    assert "--force" in ran.err
+    assert lmcli(*line, "--force", "--dry-run").code == 0
+    assert results.read_text() == "{"
+    again = lmcli(*line, "--force", "--json")
+    assert again.code == 0, again.err
+    assert figures(again.json) == figures(first.json)
+    assert (results.parent.parent / f"{results.parent.name}.1" / "sweep.json").read_text() == "{"
 
 
 def test_a_trial_that_can_not_run_is_the_last_with_its_reason(
@@ -258,6 +346,7 @@ def test_one_seed_of_several_that_diverges_is_enough() -> None:
     good = Result(steps=4, seconds=1.0, loss=2.0, bits_per_byte=1.0, ending="steps")
     bad = Result(steps=0, seconds=0.0, loss=None, bits_per_byte=None, ending="diverged")
     assert together([good, bad]).score == (float("inf"), float("inf"))
+    assert (together([good, bad]).steps, together([bad, bad]).steps) == (4, 0), "a 0 is no figure"
     assert together([good, Result.without_figures("failed", "too large")]).ending == "failed"
     assert together([good, replace(good, loss=3.0, bits_per_byte=1.5)]).score == (1.25, 2.5)
     assert together([good]) == good

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lmcli.cli.session import Session, Shown
-from lmcli.errors import UsageError
+from lmcli.errors import LmcliError, UsageError
 
 if TYPE_CHECKING:
     from lmcli.stages.sweep import Sweep
@@ -20,18 +20,43 @@ def swept(session: Session, length: str, seeds: str | None, write: bool) -> Show
 
     project, given, numbers = session.project, session.given(), _numbers(seeds) if seeds is not None else ()
     if session.dry_run:
-        return _planned(sweeps.plan(project, given, length, numbers))
+        return _planned(sweeps.plan(project, given, length, numbers, anew=session.force))
     with project.writing():
-        sweep = sweeps.plan(project, given, length, numbers)
+        sweep = sweeps.plan(project, given, length, numbers, anew=session.force)
         run(project, sweep, session.console, force=session.force)
-        winner = dict(sweep.winner.values)
+        winner = _winner(session, sweep)
         if write:
-            set_values(project.document.path, winner)
+            set_values(project.document.path, winner.values)
     place = sweep.directory.relative_to(project.root).as_posix()
-    data = {**sweep.to_json(), "directory": place, "winner": {"number": sweep.winner.number, "settings": winner}}
-    flags = " ".join(f"--set {key}={value}" for key, value in sweep.winner.settings.items())
-    last = f"written into {project.document.path.name}" if write else f"train with it: lmcli train {flags}"
-    return Shown(data, [*_table(sweep), f"trials are in {place}", last])
+    won = {"number": winner.number, "settings": dict(winner.values)}
+    last = f"written into {project.document.path.name}" if write else f"train with it: {_line(winner)}"
+    lines = [*_table(sweep), f"trials are in {place}", last]
+    return Shown({**sweep.to_json(), "directory": place, "winner": won}, lines)
+
+
+def _winner(session: Session, sweep: Sweep) -> Trial:
+    """The winner, with a warning where it is not one of those that went furthest; without any there is the table."""
+    try:
+        winner = sweep.winner
+    except LmcliError:
+        if not session.json:  # whose one document is the error
+            session.console.show({}, _table(sweep), as_json=False)
+        raise
+    if further := sweep.beyond(winner):
+        ends = ", ".join(f"{trial.name} {trial.results[-1].ending}" for trial in further)
+        stood = f"after round {len(winner.results)} of {len(sweep.rounds)}"
+        session.console.warn(f"{ends} in a later round: {winner.name} is the best of the others, {stood}")
+    return winner
+
+
+def _line(winner: Trial) -> str:
+    """The command that trains with the winner's settings, as a shell takes it."""
+    import shlex
+
+    from lmcli.project.settings import names_first
+
+    flags = (shlex.quote(f"{key}={winner.settings[key]}") for key in names_first(winner.settings))
+    return " ".join(["lmcli train", *(f"--set {flag}" for flag in flags)])
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -73,8 +98,9 @@ def _table(sweep: Sweep) -> list[str]:
     for trial in sweep.ranked():
         last: Any = trial.results[-1]
         figure = last.ending if last.loss is None else f"{last.score[0]:.4f}"
+        length = ["-", "-"] if last.loss is None else [f"{last.steps:,}", f"{last.seconds:.0f}"]
         values = [trial.settings[key] for key in keys]
-        told = [str(len(trial.results)), f"{last.steps:,}", f"{last.seconds:.0f}", figure]
+        told = [str(len(trial.results)), *length, figure]
         apart = [] if not several else ["" if last.loss is None else f"{trial.apart:.4f}"]
         rows.append([trial.name, *values, *told, *apart])
     lines = aligned(rows, "<" + ">" * (len(rows[0]) - 1))

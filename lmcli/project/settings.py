@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,16 @@ def spelled_out(key: str) -> str:
     """A dotted key without what is short for another one."""
     table, _, inside = key.partition(".")
     return f"{table}.{SHORT.get(key, inside)}" if inside else key
+
+
+def names_first(keys: Iterable[str]) -> list[str]:
+    """Dotted keys in the order in which they are set: what names a registry's entry before the entry's own keys."""
+    return sorted(keys, key=lambda key: _depth(key.split(".")))
+
+
+def _depth(path: Sequence[str]) -> int:
+    """How deep a setting lies; `optimizer.name` is as deep as `optimizer`, for it names an entry as well."""
+    return len(path) - (path[-1] == "name")
 
 
 @dataclass(frozen=True)
@@ -88,7 +98,8 @@ def resolve(
     for layer in (_recorded, _environment, _sets, _flags):
         for item in layer(sections, values, document, given, recorded or {}):
             value = list(item.value) if isinstance(item.value, tuple) else item.value  # as TOML and the lock state it
-            _put(values[item.table], item.path, value)
+            if _put(values[item.table], item.path, value):
+                _forget_below(item.key, origins, overrides)
             origins[item.key] = item.origin
             masked = document.get(item.key)
             overrides.pop(item.key, None)
@@ -102,8 +113,8 @@ def resolve(
 def _recorded(
     sections: Mapping[str, type], values: Any, document: Document, given: Given, recorded: Mapping[str, Override]
 ) -> Iterator[_Value]:
-    for key, override in recorded.items():
-        table = _table_of(key, sections)
+    for key in names_first(recorded):
+        table, override = _table_of(key, sections), recorded[key]
         if not table or document.get(key) != override.masked:
             continue
         path = _below(key, table)
@@ -134,17 +145,23 @@ def _environment(
 def _sets(
     sections: Mapping[str, type], values: Any, document: Document, given: Given, recorded: Any
 ) -> Iterator[_Value]:
-    for text in given.sets:
-        key, equals, value = text.partition("=")
-        key = key.strip()
-        if not equals:
-            raise ConfigError(f"--set {text}: no value", "write --set KEY=VALUE, for example --set train.seed=1")
-        table = _table_of(key, sections)
-        if table is None:
-            raise ConfigError(f"--set {key}: no such setting for this command", f"it reads: {', '.join(sections)}")
-        path = _below(key, table)
+    """In whatever order they are given: a name that came after its keys would begin a new table without them."""
+    assignments = [_assignment(text, sections) for text in given.sets]
+    for key, table, path, value in sorted(assignments, key=lambda assignment: _depth(assignment[2])):
         hint_type = config.leaf(sections[table], path, values[table], key)
-        yield _Value(table, path, config.parse(hint_type, value.strip(), f"--set {key}"), f"--set {key}")
+        yield _Value(table, path, config.parse(hint_type, value, f"--set {key}"), f"--set {key}")
+
+
+def _assignment(text: str, sections: Mapping[str, type]) -> tuple[str, str, tuple[str, ...], str]:
+    """The key, table, path below it and value of `--set KEY=VALUE`."""
+    key, equals, value = text.partition("=")
+    key = key.strip()
+    if not equals:
+        raise ConfigError(f"--set {text}: no value", "write --set KEY=VALUE, for example --set train.seed=1")
+    table = _table_of(key, sections)
+    if table is None:
+        raise ConfigError(f"--set {key}: no such setting for this command", f"it reads: {', '.join(sections)}")
+    return key, table, _below(key, table), value.strip()
 
 
 def _flags(
@@ -177,8 +194,11 @@ def _below(key: str, table: str) -> tuple[str, ...]:
     return tuple(SHORT.get(f"{key.split('.')[0]}.{inside}", inside).split("."))
 
 
-def _put(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
-    """Set a value; a registry's name given for its table (`optimizer = muon`) starts a new table of that name."""
+def _put(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> bool:
+    """Set a value; a registry's name given for its table (`optimizer = muon`) starts a new table of that name.
+
+    Whether one was started in the place of another, whose keys are gone.
+    """
     for part in path[:-1]:
         below = tree.get(part)
         if not isinstance(below, dict):
@@ -186,10 +206,19 @@ def _put(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
         tree = below
     last = path[-1]
     if isinstance(tree.get(last), dict) and isinstance(value, str):
-        same = tree[last].get("name") == value
-        tree[last] = tree[last] if same else {"name": value}
-    else:
-        tree[last] = value
+        if tree[last].get("name") == value:
+            return False
+        tree[last] = {"name": value}
+        return True
+    tree[last] = value
+    return False
+
+
+def _forget_below(key: str, *found: dict[str, Any]) -> None:
+    """Drop what is held about the keys of a table that was started anew: the lock would claim values without effect."""
+    for values in found:
+        for lost in [other for other in values if other.startswith(f"{key}.")]:
+            del values[lost]
 
 
 def _copy(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from lmcli.stages import train as training
 from lmcli.stages.graph import requests
 from lmcli.stages.trials import FAILED, Result, Trial
 from lmcli.training.config import PretrainConfig
-from lmcli.training.halving import Round, better, combinations, rounds
+from lmcli.training.halving import Round, combinations, rounds
 from lmcli.training.length import Length, parse_length
 
 TARGET = "model"
@@ -44,14 +44,12 @@ class Sweep:
 
     @property
     def winner(self) -> Trial:
-        """The best of those that took part in the last round.
+        """The best of those that went furthest and have figures.
 
-        Raises DivergedError when all of them diverged, InputError when none could be trained.
+        Where all that took part in the last round came to nothing, that is one of an earlier round. Raises
+        DivergedError when every trial diverged, InputError when none came through otherwise.
         """
-        last = {
-            trial.number: trial.results[-1].score for trial in self.trials if len(trial.results) == len(self.rounds)
-        }
-        best = self.trials[better(last, 1)[0] - 1]
+        best = self.ranked()[0]
         if best.results[-1].loss is None:
             raise self._without_winner()
         return best
@@ -73,8 +71,17 @@ class Sweep:
         }
 
     def ranked(self) -> list[Trial]:
-        """The best first: by rounds, then by score."""
-        return sorted(self.trials, key=lambda trial: (-len(trial.results), trial.results[-1].score, trial.number))
+        """The best first: by rounds, then by score; those that have no figures any more are last."""
+
+        def place(trial: Trial) -> tuple[bool, int, tuple[float, float], int]:
+            last = trial.results[-1]
+            return last.loss is None, -len(trial.results), last.score, trial.number
+
+        return sorted(self.trials, key=place)
+
+    def beyond(self, winner: Trial) -> list[Trial]:
+        """Those that went further than the winner: they were better, until they diverged or failed."""
+        return [trial for trial in self.trials if len(trial.results) > len(winner.results)]
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -85,10 +92,11 @@ class Sweep:
         }
 
 
-def plan(project: Project, given: Given, budget: str, seeds: Sequence[int] = ()) -> Sweep:
+def plan(project: Project, given: Given, budget: str, seeds: Sequence[int] = (), *, anew: bool = False) -> Sweep:
     """The trials of all combinations in `given.sets` ("KEY=VALUE,VALUE"), as far as they went, and their rounds.
 
-    Each trial is run with each of `seeds`; without any, with that of the settings.
+    Each trial is run with each of `seeds`; without any, with that of the settings. A sweep that is begun `anew` has
+    gone nowhere yet, and what an earlier one left behind is not read: it may be damaged.
 
     Raises UsageError and ConfigError for settings that don't exist or aren't possible, before anything is trained.
     """
@@ -110,7 +118,8 @@ def plan(project: Project, given: Given, budget: str, seeds: Sequence[int] = ())
     }
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     sweep = Sweep(directory=project.runs / f"sweep-{key[:8]}", unit=length.unit, rounds=planned, trials=trials)
-    _read_results(sweep)
+    if not anew:
+        _read_results(sweep)
     return sweep
 
 
@@ -153,8 +162,7 @@ def _choices(text: str) -> list[str]:
 
 
 def _trial(project: Project, given: Given, number: int, chosen: dict[str, str], seeds: Sequence[int]) -> Trial:
-    ordered = sorted(chosen, key=lambda key: key.count("."))  # the name of an optimizer before what belongs to it
-    given = replace(given, sets=[f"{key}={chosen[key]}" for key in ordered])
+    given = replace(given, sets=[f"{key}={value}" for key, value in chosen.items()])
     request = requests(project, given, {TARGET: "train"})[TARGET]
     train: PretrainConfig = request.section("train")
     if train.continue_from or train.extend:

@@ -19,7 +19,10 @@ FAILED = "failed"
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """How a run stood after a round; without figures it had diverged or failed. `seconds` are those of training."""
+    """How a run stood after a round; `seconds` are those of training.
+
+    Without figures it had diverged or failed; how long it ran until then is not known, and both are 0.
+    """
 
     steps: int
     seconds: float
@@ -42,14 +45,18 @@ class Result:
 
 
 def together(results: Sequence[Result]) -> Result:
-    """The means over runs that differ by their seed, and their seconds in all; without figures when one has none."""
+    """The means over runs that differ by their seed, and their seconds in all; without figures when one has none.
+
+    Steps are those of the runs with figures: the 0 of one that diverged says nothing about how far it went.
+    """
     if len(results) == 1:
         return results[0]
     losses = [result.loss for result in results if result.loss is not None]
     bits = [result.bits_per_byte for result in results if result.bits_per_byte is not None]
+    steps = [result.steps for result in results if result.loss is not None]
     without = next((result for result in results if result.loss is None), None)
     return Result(
-        steps=round(mean(result.steps for result in results)),
+        steps=round(mean(steps)) if steps else 0,
         seconds=sum(result.seconds for result in results),
         loss=None if without else mean(losses),
         bits_per_byte=mean(bits) if not without and len(bits) == len(results) else None,

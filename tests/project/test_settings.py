@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lmcli.errors import ConfigError
 from lmcli.project import document
 from lmcli.project.lock import Override
-from lmcli.project.settings import Given, Resolved, belongs, resolve, variable
+from lmcli.project.settings import Given, Resolved, belongs, names_first, resolve, variable
 from lmcli.training.config import FinetuneConfig, PretrainConfig
 from tests.project.toys import make_project, tree_bytes
 from tests.toy_sections import Heavy, Plain, Toy
@@ -138,6 +138,10 @@ def test_settings_from_the_environment(toml: Any, environment: dict[str, str], e
         ("", ["toy.rule=heavy"], Heavy()),
         ("", ["toy.rule.name=heavy", "toy.rule.betas=0.5,0.75"], Heavy(betas=(0.5, 0.75))),
         ("", ["toy.rule=heavy", "toy.rule.momentum = 0.5 "], Heavy(momentum=0.5)),
+        ("", ["toy.rule.momentum=0.5", "toy.rule=heavy"], Heavy(momentum=0.5)),
+        ("", ["toy.rule.rate=3.0", "toy.rule=heavy"], Heavy(rate=3.0)),
+        ("", ["toy.rule.betas=0.5,0.75", "toy.rule.name=heavy"], Heavy(betas=(0.5, 0.75))),
+        ("", ["toy.rule.rate=3.0", "toy.rule=plain", "toy.rule.rate=4.0", "toy.rule=heavy"], Heavy(rate=4.0)),
         ('[toy]\nrule = "heavy"\n', ["toy.rule.momentum=0.5"], Heavy(momentum=0.5)),
         ("[toy.rule]\nrate = 3.0\n", ["toy.rule=heavy"], Heavy()),
         ("[toy.rule]\nrate = 3.0\n", ["toy.rule=plain"], Plain()),
@@ -198,6 +202,40 @@ def test_the_learning_rate_has_a_short_key(toml: Any) -> None:
     assert found.sections["train"].optimizer.lr == 0.5
     assert found.sections["finetune.chat"].optimizer.lr == 0.25
     assert set(found.overrides) == {"train.optimizer.lr", "finetune.chat.optimizer.lr"}
+
+
+@pytest.mark.parametrize("table", ["train", "finetune"])
+@pytest.mark.parametrize(
+    ("name", "key"), [("optimizer=adamw", "lr=0.003"), ("schedule=piecewise", "schedule.points=[[0, 1], [1, 0]]")]
+)
+def test_the_order_of_sets_does_not_matter_and_the_lock_repeats_it(toml: Any, table: str, name: str, key: str) -> None:
+    sections = {"train": PretrainConfig, "finetune.chat": FinetuneConfig}
+    sets = [f"{table}.{name}", f"{table}.{key}"]
+    forwards, backwards = (resolve(sections, toml(""), Given(sets=given)) for given in (sets, sets[::-1]))
+    assert backwards == forwards
+    assert len(forwards.overrides) == 2
+    tuned = forwards.sections["train" if table == "train" else "finetune.chat"]
+    if name.startswith("optimizer"):
+        assert (type(tuned.optimizer).__name__, tuned.optimizer.lr) == ("AdamW", 0.003)
+    else:
+        assert tuned.schedule.points == ((0, 1), (1, 0))
+    again = resolve(sections, toml(""), None, dict([*forwards.overrides.items()][::-1]))
+    assert again.sections == forwards.sections
+    assert again.overrides == forwards.overrides
+
+
+def test_an_override_of_a_key_goes_with_the_entry_that_it_belonged_to(toml: Any) -> None:
+    recorded = {"toy.rule.rate": Override(3.0, None), "toy.steps": Override(3, None)}
+    found = resolve({"toy": Toy}, toml(""), Given(sets=["toy.rule=heavy"], on_top=True), recorded)
+    assert toy(found).rule == Heavy()
+    assert found.overrides == {"toy.steps": Override(3, None), "toy.rule": Override("heavy", None)}
+    assert found.origins == {"toy.steps": "lmcli.lock", "toy.rule": "--set toy.rule"}
+    assert resolve({"toy": Toy}, toml(""), None, found.overrides).sections == found.sections
+
+
+def test_names_come_before_the_keys_that_belong_to_them() -> None:
+    given = ["train.optimizer.lr", "train.optimizer.name", "model.depth", "train.optimizer", "train.seed"]
+    assert names_first(given) == [*given[1:], "train.optimizer.lr"]
 
 
 def test_only_what_concerns_a_section_reaches_it(toml: Any) -> None:

@@ -75,6 +75,14 @@ def test_a_tracker_gets_the_rows_of_the_log(tmp_path: Path) -> None:
     assert recorder.closed == 1
 
 
+@pytest.mark.parametrize("name", ["model", "runs", "sweep-0123abcd/trial-01"])
+def test_a_run_is_called_as_its_place_in_the_project(tmp_path: Path, name: str) -> None:
+    recorder = Recorder()
+    run_tracked(tmp_path / "runs" / "project" / "runs" / name, recorder)
+    (told,) = recorder.started
+    assert (told.name, told.project) == (name, "project")
+
+
 def test_a_run_that_is_over_starts_no_tracker(tmp_path: Path) -> None:
     run_tracked(tmp_path)
     recorder = Recorder()

@@ -23,7 +23,8 @@ T = TypeVar("T")
 class Tracked:
     """The run that is told of: rows follow for the steps after `step`, 0 when it begins.
 
-    `settings` is its plan, as JSON values; `directory` is where files of a tracker belong.
+    `name` is its place below runs/, `project` the name of the project's folder; `settings` is its plan, as JSON values;
+    `directory` is where files of a tracker belong.
     """
 
     name: str
@@ -75,14 +76,21 @@ def tracking(
         return
     assert run.plan is not None
     step = state.step - (1 if state.pending else 0) if state else 0
-    project = run.path.absolute().parent.parent.name
-    tracked = Tracked(name=run.path.name, project=project, directory=run.path, step=step, settings=run.plan.to_json())
+    project, name = _called(run.path)
+    tracked = Tracked(name=name, project=project, directory=run.path, step=step, settings=run.plan.to_json())
     fan = _Fan(progress)
     try:
         fan.start(settings, tracked)
         yield fan.log
     finally:
         fan.close()
+
+
+def _called(path: Path) -> tuple[str, str]:
+    """The name of the project and that of a run: `model`, or `sweep-DIGEST8/trial-01` for a trial of a sweep."""
+    path = path.absolute()
+    runs = next((above for above in path.parents[:2] if above.name == "runs"), path.parent)
+    return runs.parent.name, path.relative_to(runs).as_posix()
 
 
 class _Fan:
