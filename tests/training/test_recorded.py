@@ -7,6 +7,7 @@ import pytest
 from lmcli.models.config import ComputeConfig
 from lmcli.training.plan import Budget, Replan
 from lmcli.training.recorded import Course, course_of, known_course
+from lmcli.training.world import SOLO
 from tests.training.tiny import plan
 
 
@@ -24,5 +25,5 @@ def test_what_changed_nothing_is_left_out() -> None:
 @pytest.mark.parametrize(("device", "dtype", "known"), [("cpu", "float32", True), ("cpu", "bfloat16", False)])
 def test_a_course_in_another_precision_is_not_taken(device: str, dtype: str, known: bool) -> None:
     course = Course(replace(plan(), device=device, dtype=dtype))
-    assert known_course(course, ComputeConfig(dtype="float32")) == (course if known else None)
+    assert known_course(course, ComputeConfig(dtype="float32"), SOLO) == (course if known else None)
     assert known_course(None, ComputeConfig()) is None
