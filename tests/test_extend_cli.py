@@ -14,6 +14,7 @@ import pytest
 
 from lmcli.errors import MachineError
 from lmcli.project import maintenance
+from lmcli.project.editing import set_values
 from lmcli.project.project import Project
 from lmcli.training.metrics import MetricsLog
 from tests.conftest import Lmcli
@@ -25,6 +26,17 @@ from tests.texts import sentences
 STABLE = 5
 """The last of 12 steps before the cooldown: (5 - 0.5) / 12 < 0.4 < (6 - 0.5) / 12."""
 SMALL = ("--set", "train.batch_tokens=256")
+
+
+IN_OTHER_FORMS = pytest.mark.parametrize("form", ["set", "environment"])
+
+
+def other_form(form: str, key: str, value: str, patch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """The arguments that give a setting of [train] by --set; or none, and it is in the environment."""
+    if form == "set":
+        return ("--set", f"train.{key}={value}")
+    patch.setenv(f"LMCLI_TRAIN_{key.upper()}", value)
+    return ()
 
 
 def states(lmcli: Lmcli) -> set[str]:
@@ -47,6 +59,22 @@ def test_an_extension_is_a_new_generation_that_knows_what_it_extended(lmcli: Lmc
     assert "up to date" in lmcli("train", "--extend", "2x").out
     rows = [json.loads(row) for row in (trained / "runs" / "model" / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == list(range(1, 2 * STEPS + 1))
+
+
+@IN_OTHER_FORMS
+def test_an_extension_is_the_same_in_other_forms_than_the_flag(
+    lmcli: Lmcli, trained: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    before = lock(trained)["model"]
+    line = ("train", *other_form(form, "extend", "2x", monkeypatch))
+    assert "there is no other that could be extended" in lmcli(*line, "--name", "other").err
+    ran = lmcli(*line)
+    assert ran.code == 0, ran.err
+    assert f"going on after step {STABLE} of {2 * STEPS}" in ran.err
+    after = lock(trained)["model"]
+    assert after["overrides"] == {**before["overrides"], "train.extend": {"value": "2x", "masked": None}}
+    assert after["report"]["extended"]["of"] == before["digest"]
+    assert not (trained / "runs" / "model.1").exists()
 
 
 def test_run_repeats_an_extension_without_the_run_that_was_extended(lmcli: Lmcli, trained: Path) -> None:
@@ -208,6 +236,75 @@ def test_a_model_is_trained_further_on_new_text(lmcli: Lmcli, trained: Path) -> 
     assert lmcli("run", "more").code == 0
     assert digests(trained)["more"] == entry["digest"]
     assert "nothing to do" in lmcli("run").out
+
+
+@IN_OTHER_FORMS
+def test_a_base_is_the_same_in_other_forms_than_the_flag(
+    lmcli: Lmcli, trained: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    base = lock(trained)["model"]
+    line = ("train", *other_form(form, "continue_from", "model", monkeypatch), "--steps", 2, *SMALL)
+    own = lmcli(*line)
+    assert own.code == 2
+    assert "--continue-from model --name NEW" in own.err
+    ran = lmcli(*line, "--name", "more")
+    assert ran.code == 0, ran.err
+    assert f"from model as it is now: {base['path']}" in ran.err
+    assert lock(trained)["more"]["overrides"]["train.continue_from"] == {"value": base["path"], "masked": None}
+    assert lock(trained)["model"] == base
+
+
+def test_a_base_in_lmcli_toml_is_for_all_models_but_itself(lmcli: Lmcli, trained: Path) -> None:
+    before = lock(trained)["model"]
+    set_values(trained / "lmcli.toml", {"train.continue_from": "model"})
+    assert states(lmcli) == {"fresh"}
+    ran = lmcli("train", "--name", "more", "--steps", 2, *SMALL)
+    assert ran.code == 0, ran.err
+    made = lock(trained)
+    assert made["model"] == before
+    assert made["more"]["inputs"]["base"] == {"digest": before["digest"], "of": "model"}
+    assert "train.continue_from" not in made["more"]["overrides"]
+    assert "nothing to do" in lmcli("run").out
+    assert lmcli("train", "--steps", 2, *TINY).code == 0
+    assert "base" not in lock(trained)["model"]["inputs"]
+
+
+def test_a_base_in_the_environment_is_not_recorded_for_itself(
+    lmcli: Lmcli, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = lock(trained)["model"]
+    shutil.rmtree(trained / "artifacts" / "model")
+    monkeypatch.setenv("LMCLI_TRAIN_CONTINUE_FROM", "model")
+    ran = lmcli("run")
+    assert ran.code == 0, ran.err
+    monkeypatch.delenv("LMCLI_TRAIN_CONTINUE_FROM")
+    after = lock(trained)["model"]
+    assert (after["digest"], after["overrides"]) == (before["digest"], before["overrides"])
+    assert states(lmcli) == {"fresh"}
+
+
+def test_a_base_in_lmcli_toml_is_not_for_what_it_is_made_from(lmcli: Lmcli, trained: Path) -> None:
+    settings = trained / "lmcli.toml"
+    set_values(settings, {"train.continue_from": "tuned"})
+    settings.write_text(settings.read_text() + '\n[finetune.tuned]\ndata = ["pairs.jsonl"]\n')
+    found = {row["name"]: row["state"] for row in lmcli("status", "--json").json["artifacts"]}
+    assert found == {"tokenizer": "fresh", "tokens": "fresh", "model": "fresh", "tuned": "missing"}
+    ran = lmcli("train", "--name", "more", "--steps", 2, *SMALL)
+    assert ran.code == 4
+    assert "more needs tuned" in ran.err
+    asked = lmcli("train", "--continue-from", "tuned", "--steps", 2)
+    assert asked.code == 4, "a flag is for this model, and not left out in silence"
+    assert "is made from itself" in asked.err
+
+
+def test_a_model_made_from_its_own_earlier_generation_keeps_it(lmcli: Lmcli, trained: Path) -> None:
+    base = lock(trained)["model"]["path"]
+    for seed in range(1, 4):
+        ran = lmcli("train", "--continue-from", f"{base}/", "--steps", 2, "--seed", seed, *SMALL)
+        assert ran.code == 0, ran.err
+    assert (trained / base).is_dir()
+    assert base in [item["path"] for item in lock(trained)["model"]["history"]]
+    assert states(lmcli) == {"fresh"}
 
 
 def test_no_steps_leave_the_weights_of_the_base(lmcli: Lmcli, trained: Path, tmp_path: Path) -> None:

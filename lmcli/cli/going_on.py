@@ -1,4 +1,4 @@
-"""--extend and --continue-from: training that begins with what was trained before."""
+"""--extend and --continue-from, in whichever form they are given: training that begins with what was trained before."""
 
 from __future__ import annotations
 
@@ -10,23 +10,29 @@ from lmcli.project.settings import Given
 
 
 def base_of(session: Session, name: str, model: str | None) -> str | None:
-    """The setting for --continue-from: an artifact's name stands for what it holds now, for it may be made anew."""
-    if model is None:
-        return None
-    entry = session.project.manifest().entries.get(model)
-    if entry is None:
-        return session.place(model)
-    if model == name:
+    """The setting for --continue-from: an artifact's name stands for what it holds now, for it may be made anew.
+
+    `model` is the flag's value; without it what --set or the environment says is taken.
+    """
+    asked: str | None = session.given(train__continue_from=model).asked("train.continue_from")
+    if not asked:
+        return model
+    entry = session.project.manifest().entries.get(asked)
+    by_name = entry is not None or model is None  # a path in --set is the project's, as it is in lmcli.toml
+    base = asked if by_name else session.place(asked)
+    if base == name:
         message = f"{name} would take the place of the model that it is made from"
-        raise UsageError(message, f"give the new model a name: --continue-from {model} --name NEW")
+        raise UsageError(message, f"give the new model a name: --continue-from {asked} --name NEW")
+    if entry is None:
+        return base
     session.project.directory(entry)  # whose files are as they were made, or this raises
-    session.console.say(f"from {model} as it is now: {entry.path}")
+    session.console.say(f"from {asked} as it is now: {entry.path}")
     return entry.path
 
 
 def extension_of(session: Session, name: str, given: Given) -> Given:
     """With --extend the settings with which the model was made hold too; raises ArtifactError when it can't be done."""
-    if not given.flags.get("train.extend"):
+    if not given.asked("train.extend"):
         return given
     from lmcli.stages.extending import check
     from lmcli.stages.graph import graph

@@ -73,13 +73,15 @@ class Manifest:
     def with_entry(self, entry: Entry) -> Manifest:
         """The manifest with `entry` as the current result of its name; the result before it joins the history.
 
-        Earlier results that the settings of another artifact name are kept for as long as they do.
+        Earlier results that the settings of an artifact name, its own included, are kept for as long as they do.
         """
         old = self.entries.get(entry.name)
         history: tuple[Generation, ...] = ()
         if old:
             past = [item for item in (Generation(old.path, old.digest), *old.history) if item.path != entry.path]
-            named = json.dumps([item.requested for name, item in self.entries.items() if name != entry.name])
+            current = {**self.entries, entry.name: entry}
+            named = json.dumps([item.requested for item in current.values()])
+            named = named.replace('/"', '"')  # a shell that completes a folder's name ends it so
             history = tuple(item for n, item in enumerate(past) if n < GENERATIONS - 1 or f'"{item.path}"' in named)
         return Manifest({**self.entries, entry.name: replace(entry, history=history)})
 

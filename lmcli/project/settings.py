@@ -44,6 +44,15 @@ class Given:
     environment: Mapping[str, str] = field(default_factory=dict)
     on_top: bool = False
 
+    def asked(self, key: str) -> Any:
+        """What is said of a setting, in whichever form: a flag's value, else the text of --set or the environment."""
+        if key in self.flags:
+            return self.flags[key]
+        pairs = [item.partition("=") for item in self.sets]
+        texts = [text.strip() for name, _, text in pairs if name.strip() == key]
+        table, _, inside = key.partition(".")
+        return texts[-1] if texts else self.environment.get(variable(table, tuple(inside.split("."))))
+
     def only(self, sections: Mapping[str, type]) -> Given:
         """What of it concerns these sections."""
         flags = {key: value for key, value in self.flags.items() if _table_of(key, sections)}

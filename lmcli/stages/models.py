@@ -41,6 +41,26 @@ def reference(request: Request, name: str) -> ModelReference:
     return ModelReference(name, Files(lambda: directory_files(root, name, models)), root)
 
 
+def lineage(request: Request, name: str) -> list[str]:
+    """The model `name` and the project's models that it is made from, nearest first; empty where it is a directory."""
+    found: list[str] = []
+    while request.kinds.get(name) in MODEL_KINDS and name not in found:
+        found.append(name)
+        name = _base_of(request, name)
+    return found
+
+
+def _base_of(request: Request, name: str) -> str:
+    """The model from which the settings of an artifact say that it is made; empty for none."""
+    kind, sections = request.kinds[name], request.resolved[name].sections
+    if kind == "train":
+        return str(sections["train"].continue_from)
+    if kind == "import":
+        return ""
+    base = sections[f"finetune.{name}"].base if kind == "finetune" else sections[f"grow.{name}"].model
+    return str(base or sections["project"].default_model)
+
+
 def directory_files(root: Path, name: str, models: Sequence[str]) -> list[tuple[str, Path | None]]:
     """The files of a model directory outside the project's artifacts. Raises InputError when it is none."""
     path = root / name

@@ -14,7 +14,7 @@ from lmcli.models.config import ModelConfig
 from lmcli.models.presets import with_preset
 from lmcli.project.document import Document
 from lmcli.project.freshness import key_of
-from lmcli.project.lock import Entry, InputRecord
+from lmcli.project.lock import Entry, InputRecord, Override
 from lmcli.project.stage import Artifact, Files, Input, Made, Stage, Work
 from lmcli.stages import models
 from lmcli.stages.kind import Kind, Request
@@ -28,7 +28,7 @@ REVISION = 1
 
 def assemble(request: Request) -> Stage:
     model = model_of(request)
-    train: PretrainConfig = request.section("train")
+    train, overrides = _without_circle(request)
     base = models.reference(request, train.continue_from) if train.continue_from else None
     made = request.project.manifest().entries.get(request.name)
 
@@ -70,12 +70,27 @@ def assemble(request: Request) -> Stage:
         requested=requested,
         inputs=inputs,
         build=build,
-        overrides=request.own.overrides,
+        overrides=overrides,
         seed=train.seed,
         assist=trained,
         command="lmcli train" if request.name == "model" else f"lmcli train --name {request.name}",
     )
     return stage
+
+
+def _without_circle(request: Request) -> tuple[PretrainConfig, Mapping[str, Override]]:
+    """The settings of [train] and what of them overrides lmcli.toml, without a base that is, or comes from, this model.
+
+    lmcli.toml and the environment speak to every model that is trained, and so to that one, too, which they name. What
+    was said to this model alone stands.
+    """
+    train: PretrainConfig = request.section("train")
+    to_all = request.own.origins.get("train.continue_from", "$").startswith("$")
+    circle = to_all and request.name in models.lineage(request, train.continue_from)
+    if not circle:
+        return train, request.own.overrides
+    heeded = {key: item for key, item in request.own.overrides.items() if key != "train.continue_from"}
+    return replace(train, continue_from=""), heeded
 
 
 def model_of(request: Request) -> ModelConfig:

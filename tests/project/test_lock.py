@@ -181,6 +181,18 @@ def test_three_generations_are_kept_the_current_one_included() -> None:
     assert manifest.paths() == {f"artifacts/tokens/{content * 8}": content * 64 for content in "dcb"}
 
 
+@pytest.mark.parametrize("end", ["", "/"])
+def test_an_earlier_generation_that_the_current_one_is_made_from_is_kept_with_it(end: str) -> None:
+    first = entry("model")
+    manifest = Manifest().with_entry(first)
+    for content in "bcde":
+        further = entry("model", content, requested={"train": {"continue_from": first.path + end}})
+        manifest = manifest.with_entry(further)
+    assert set(manifest.paths().values()) == {content * 64 for content in "edca"}
+    manifest = manifest.with_entry(entry("model", "f"))
+    assert set(manifest.paths().values()) == {content * 64 for content in "fed"}
+
+
 def test_a_generation_that_comes_back_is_not_listed_twice() -> None:
     manifest = Manifest()
     for content in "aba":

@@ -107,6 +107,22 @@ def test_a_list_is_an_override_only_where_it_differs_from_lmcli_toml(toml: Any, 
 
 
 @pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (Given(), None),
+        (Given({"toy.steps": 3}, ["toy.width=4"], {"LMCLI_TOY_TIE": "true"}), None),
+        (Given(environment={"LMCLI_TOY_RULE_RATE": "1"}), "1"),
+        (Given(sets=["toy.rule.rate = 2 "], environment={"LMCLI_TOY_RULE_RATE": "1"}), "2"),
+        (Given(sets=["toy.rule.rate=2", "toy.rule.rate=3"]), "3"),
+        (Given(sets=["toy.rule.rate="], environment={"LMCLI_TOY_RULE_RATE": "1"}), ""),
+        (Given({"toy.rule.rate": 4.0}, ["toy.rule.rate=2"]), 4.0),
+    ],
+)
+def test_what_is_asked_of_a_setting_in_any_form(given: Given, said: object) -> None:
+    assert given.asked("toy.rule.rate") == said
+
+
+@pytest.mark.parametrize(
     ("table", "path", "name"),
     [
         ("train", ("optimizer", "lr"), "LMCLI_TRAIN_OPTIMIZER_LR"),
