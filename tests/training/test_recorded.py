@@ -26,4 +26,4 @@ def test_what_changed_nothing_is_left_out() -> None:
 def test_a_course_in_another_precision_is_not_taken(device: str, dtype: str, known: bool) -> None:
     course = Course(replace(plan(), device=device, dtype=dtype))
     assert known_course(course, ComputeConfig(dtype="float32"), SOLO) == (course if known else None)
-    assert known_course(None, ComputeConfig()) is None
+    assert known_course(None, ComputeConfig(), SOLO) is None
