@@ -107,7 +107,7 @@ def together(session: Session, graph: Callable[[], Graph]) -> Iterator[None]:
             signal.signal(number, signal.SIG_IGN)  # the launcher sends them once more to whom is leaving already
         if here.rank == 0:
             with contextlib.suppress(RuntimeError):  # the launcher may be gone
-                here.dismiss()
+                here.dismiss(getattr(sys.exception(), "exit_code", 0))
         joining.leave()
 
 
@@ -119,18 +119,18 @@ def _assist(here: Any, session: Session, graph: Callable[[], Graph]) -> NoReturn
     except Stopped as stop:
         raise typer.Exit(stop.exit_code) from None  # rank 0 says so
     except LmcliError as error:
-        if _told_by_the_first(here):
+        if _told_by_the_first(here, error.exit_code):
             raise typer.Exit(error.exit_code) from None
         error.message = f"process {here.rank} of {here.size}: {error.message}"
         raise
     raise typer.Exit(0)
 
 
-def _told_by_the_first(here: Any) -> bool:
-    """Whether the first process ends as well: then it has found the same, and says so."""
+def _told_by_the_first(here: Any, code: int) -> bool:
+    """Whether the first process ends with the same code: then it has found the same, and says so."""
     from lmcli.training.world import LostContactError
 
     try:
-        return here.wait(LISTENING) is None
+        return here.wait(LISTENING) is None and here.ended == code
     except LostContactError:
         return False

@@ -29,6 +29,7 @@ class Mixed:
         self._marks = np.cumsum(self._shares)
         self.needs = _common(self._parts)
         self.heads = frozenset[str]().union(*(part.heads for part in self._parts.values()))
+        self.has_idle_heads = len({part.heads for part in self._parts.values()}) > 1
         self.looks_right = any(part.looks_right for part in self._parts.values())
         self.weights: Mapping[str, float] = {
             _named(name, term, part): float(share) * weight

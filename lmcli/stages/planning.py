@@ -18,6 +18,8 @@ from lmcli.project.document import Document
 from lmcli.project.project import Project
 from lmcli.project.settings import Given
 from lmcli.stages import models
+from lmcli.stages.graph import requests
+from lmcli.stages.train import settled
 from lmcli.tokens.shards import TokenStream
 from lmcli.tokens.tokenizer import Tokenizer
 from lmcli.training.config import PretrainConfig
@@ -53,6 +55,8 @@ def planned(project: Project | None, given: Given, assume: Assumed, elapsed: Cal
     found = settings.resolve(TABLES, project.document if project else Document(Path(document.NAME)), given)
     model, config = with_preset(found.sections["model"], found.given["model"]), found.sections["train"]
     corpus, text = _given_corpus(assume) or _corpus(project)
+    if project and config.continue_from:  # unless that is for other models than this one
+        config, _ = settled(requests(project, given, {"model": "train"})["model"])
     if project and config.continue_from:
         model, config, corpus = _further(project, model, config, corpus)
     compute = resolve_compute(config)

@@ -164,7 +164,7 @@ def _choices(text: str) -> list[str]:
 def _trial(project: Project, given: Given, number: int, chosen: dict[str, str], seeds: Sequence[int]) -> Trial:
     given = replace(given, sets=[f"{key}={value}" for key, value in chosen.items()])
     request = requests(project, given, {TARGET: "train"})[TARGET]
-    train: PretrainConfig = request.section("train")
+    train, _ = training.settled(request)
     if train.continue_from or train.extend:
         raise ConfigError("a sweep trains new models", "leave out train.continue_from and train.extend")
     model = training.model_of(request)

@@ -28,7 +28,7 @@ REVISION = 1
 
 def assemble(request: Request) -> Stage:
     model = model_of(request)
-    train, overrides = _without_circle(request)
+    train, overrides = settled(request)
     base = models.reference(request, train.continue_from) if train.continue_from else None
     made = request.project.manifest().entries.get(request.name)
 
@@ -78,7 +78,7 @@ def assemble(request: Request) -> Stage:
     return stage
 
 
-def _without_circle(request: Request) -> tuple[PretrainConfig, Mapping[str, Override]]:
+def settled(request: Request) -> tuple[PretrainConfig, Mapping[str, Override]]:
     """The settings of [train] and what of them overrides lmcli.toml, without a base that is, or comes from, this model.
 
     lmcli.toml and the environment speak to every model that is trained, and so to that one, too, which they name. What

@@ -101,7 +101,8 @@ def finetune(
         plan = course.plan if course else bench.plan(world.clock(clock.elapsed))
         if world.leads:  # the others have no such directory, or the same one
             check_space(directory, plan.parameters * bytes_per_weight(config))
-        pacing.tell_shortness(plan, config.length, clock.elapsed(), progress)
+        if course is None:
+            pacing.tell_shortness(plan, config.length, clock.elapsed(), progress)
         progress.say(f"{plan.pace.steps} steps of {plan.batching.rows} rows, {plan.epochs:.1f} passes over the rows")
         begin(run, plan, course, progress)
     assert run.plan is not None

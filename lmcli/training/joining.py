@@ -37,15 +37,17 @@ class Crew:
         self.rank, self.size = rank, size
         self._store = PrefixStore("lmcli", store)
         self._calls = 0
+        self.ended: int | None = None
+        """The others, once they are dismissed: the exit code of rank 0."""
 
     def call(self, task: dict[str, Any]) -> None:
         """Rank 0: have all others do `task`."""
         self._calls += 1
         self._store.set(f"call-{self._calls}", json.dumps(task))
 
-    def dismiss(self) -> None:
-        """Rank 0: no further call will come."""
-        self.call({})
+    def dismiss(self, code: int) -> None:
+        """Rank 0: no further call will come, for the command ends with this exit code."""
+        self.call({"ended": code})
 
     def wait(self, seconds: float = float("inf")) -> dict[str, Any] | None:
         """The others: the next task, None when there is no further one. Raises LostContactError after `seconds`."""
@@ -57,9 +59,11 @@ class Crew:
                     raise LostContactError("the first process of this run has gone silent", "see its own message")
                 time.sleep(POLL)
             self._calls += 1
-            return json.loads(self._store.get(key)) or None
+            task: dict[str, Any] = json.loads(self._store.get(key))
         except dist.DistError:
             raise LostContactError("the first process of this run has ended", "see its own message") from None
+        self.ended = task.get("ended")
+        return task if self.ended is None else None
 
 
 def was_restarted() -> bool:

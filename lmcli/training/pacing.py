@@ -62,7 +62,7 @@ def tell_shortness(plan: Plan, length: str, elapsed: float, progress: Progress) 
     if elapsed >= plan.budget.seconds:
         what = "were over before the first step"
     elif plan.pace.steps == 1 < plan.budget.most_steps:
-        what = "leave no time for more steps beside the validation at the end"
+        what = "leave time for no more, beside what comes after the last step"
     if what:
         progress.warn(f"{length} {what}: steps to train are {plan.pace.steps}")
 

@@ -151,11 +151,12 @@ def _micro_batch(plan: Plan, train: PretrainConfig) -> Reason:
         return Reason("at once", chosen, "as set")
     if plan.batching.micro_rows == plan.batching.rows:
         return Reason("at once", chosen, "the whole batch")
-    if plan.held_back == "rows":
-        return Reason("at once", chosen, "more of them are more than the memory holds")
     most = layout.at_once(plan.device)
     if plan.batching.micro_rows < most // int(plan.model.context):
-        return Reason("at once", chosen, "the batch is shared by the processes")
+        why = (
+            "more of them are more than the memory holds" if plan.held_back else "the batch is shared by the processes"
+        )
+        return Reason("at once", chosen, why)
     return Reason("at once", chosen, f"at most {most:,} tokens: more only fill the memory of this device")
 
 

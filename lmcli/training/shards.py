@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
@@ -19,12 +20,14 @@ from lmcli.models.model import Model
 from lmcli.objectives.batch import Batch, Sums
 from lmcli.objectives.mixed import Mixed
 from lmcli.objectives.objective import Objective
+from lmcli.training.parts import local
 from lmcli.training.replicas import Replicas
 
 
 class Shards(Replicas):
     strategy = "fsdp"
     is_sharded = True
+    _has_idle_heads = False
 
     def prepare(self, model: nn.Module, objective: Objective) -> Objective:
         """Cut rank 0's weights up, in place."""
@@ -35,16 +38,26 @@ class Shards(Replicas):
         for block in _blocks(model):
             fully_shard(block, mesh=mesh)
         fully_shard(whole, mesh=mesh, reshard_after_forward=True)
+        self._has_idle_heads = isinstance(objective, Mixed) and objective.has_idle_heads
         for module in whole.modules():
             if isinstance(module, FSDPModule):  # sums, where the default is the mean over the processes
                 module.set_force_sum_reduction_for_comms(True)
                 module.set_gradient_divide_factor(1.0)
-                if isinstance(objective, Mixed):
+                if self._has_idle_heads:
                     _reduce_idle_heads(module)
         return _ShardedObjective(whole, objective)
 
     def reduce(self, parameters: Sequence[nn.Parameter]) -> None:
-        """Done already, in the backward pass."""
+        """Done already, in the backward pass. A head that no process has used in this step has no gradient, as in one
+        process, where some optimizers then leave it as it is."""
+        if not self._has_idle_heads:
+            return
+        used = [p.grad is not None and bool(local(p.grad).any()) for p in parameters]
+        by_any = torch.tensor(used, dtype=torch.uint8)
+        dist.all_reduce(by_any, dist.ReduceOp.MAX)
+        for parameter, is_used in zip(parameters, by_any.tolist(), strict=True):
+            if not is_used:
+                parameter.grad = None
 
     def norm(self, local: float) -> float:
         return float(self.sum(local**2)[0] ** 0.5)
@@ -54,7 +67,7 @@ def _reduce_idle_heads(module: FSDPModule) -> None:
     """Processes that are at different parts of a mixture have used different heads: all must reduce the same ones."""
     if not hasattr(module, "set_reduce_scatter_unused_params"):
         hint = "use --strategy ddp, or a newer torch"
-        raise ConfigError("this torch can't train for several objectives under --strategy fsdp", hint)
+        raise ConfigError("this torch can't shard a mixture whose parts have heads of their own", hint)
     module.set_reduce_scatter_unused_params(True, recurse=False)
 
 

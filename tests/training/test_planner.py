@@ -225,7 +225,7 @@ def test_a_validation_that_leaves_no_time_for_steps_is_said() -> None:
     corpus, config = replace(DOCS, validation_tokens=60_000_000), decode(PretrainConfig, {"length": "30s"})
     plan = plan_pretraining(corpus, ModelConfig(), config, CPU, machine.elapsed, machine.measure, Notes())
     assert plan.pace.steps == 1
-    assert said == ["30s leave no time for more steps beside the validation at the end: steps to train are 1"]
+    assert said == ["30s leave time for no more, beside what comes after the last step: steps to train are 1"]
 
 
 @pytest.mark.parametrize("settings", [{"heads": 6}, {"kv_heads": 2}, {"heads": 5}])

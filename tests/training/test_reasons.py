@@ -64,7 +64,11 @@ def test_a_batch_is_explained_by_the_tokens_that_it_was_chosen_for() -> None:
 
 @pytest.mark.parametrize(
     ("held_back", "what", "words"),
-    [("shape", "shape", "the largest that the memory holds; it sees"), ("rows", "at once", "than the memory holds")],
+    [
+        ("shape", "shape", "the largest that the memory holds; it sees"),
+        ("shape", "at once", "than the memory holds"),
+        ("rows", "at once", "than the memory holds"),
+    ],
 )
 def test_what_the_memory_decided_is_said(held_back: Any, what: str, words: str) -> None:
     machine = Machine(1e12)
