@@ -122,12 +122,22 @@ OBJECTIVES = {
 
 
 def test_a_model_that_is_trained_further_keeps_its_shape(trained: Path, lmcli: Lmcli) -> None:
-    set_values(trained / "lmcli.toml", {"train.continue_from": "model", "train.extend": "2x"})
-    found = lmcli("plan", "--steps", 4, "--json")
+    set_values(trained / "lmcli.toml", {"train.extend": "2x"})
+    found = lmcli("plan", "--set", "train.continue_from=model", "--steps", 4, "--json")
     assert found.code == 0, found.err
     made = lock(trained)["model"]["plan"]["model"]
     assert [found.json["plan"]["model"][key] for key in ("width", "depth", "context")] == [32, 2, 32]
     assert found.json["plan"]["model"]["heads"] == made["heads"]
+
+
+def test_a_base_in_lmcli_toml_is_not_for_the_model_that_it_names(trained: Path, lmcli: Lmcli) -> None:
+    """As `lmcli train` has it: `model` is trained from scratch, and other models from it."""
+    set_values(trained / "lmcli.toml", {"train.continue_from": "model"})
+    found = lmcli("plan", "--steps", 4, "--width", 64, "--depth", 1, "--json")
+    assert found.code == 0, found.err
+    assert (found.json["plan"]["model"]["width"], found.json["plan"]["model"]["depth"]) == (64, 1)
+    swept = lmcli("sweep", "--set", "train.lr=0.01,0.02", "--steps", 20, "--dry-run")
+    assert swept.code == 0, swept.err
 
 
 @pytest.mark.parametrize(
