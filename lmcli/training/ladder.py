@@ -10,6 +10,7 @@ from lmcli.errors import ConfigError
 from lmcli.models.config import ModelConfig
 from lmcli.models.families import family_of
 from lmcli.models.shape import Shape
+from lmcli.training.layout import has_common_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,9 @@ TOKENS_PER_WEIGHT = 0.55
 makes too little (docs/performance.md has the runs)."""
 WEIGHTS_PER_TOKEN = 16.0
 """Weights for each different token, up to which larger shapes were seen to learn more from the same few passes."""
+WEIGHTS_PER_COMMON_TOKEN = 6.0
+"""The same where no word of the vocabulary is rare, as with characters, which say less each: on a million of them 8 x 384
+was behind 6 x 256 although it had three times as long."""
 
 
 OVERHEAD = 110
@@ -109,8 +113,13 @@ def choices(model: ModelConfig, vocab_size: int, context: int, tie: bool) -> dic
     return found
 
 
+def weights_per_token(train_tokens: int, vocab_size: int) -> float:
+    """How many weights a shape may have for each token of the corpus."""
+    return WEIGHTS_PER_COMMON_TOKEN if has_common_words(train_tokens, vocab_size) else WEIGHTS_PER_TOKEN
+
+
 def largest(
-    shapes: dict[Rung, Shape], tokens_seen: dict[Rung, float], unique_tokens: int, enough: float = math.inf
+    shapes: dict[Rung, Shape], tokens_seen: dict[Rung, float], most_weights: float, enough: float = math.inf
 ) -> Rung:
     """The largest rung that sees enough tokens (`tokens_seen` for each rung) and isn't too large for the corpus.
 
@@ -120,6 +129,6 @@ def largest(
         rung
         for rung, shape in shapes.items()
         if tokens_seen[rung] >= min(enough, TOKENS_PER_WEIGHT * shape.matmul_parameters)
-        and shape.matmul_parameters <= WEIGHTS_PER_TOKEN * unique_tokens
+        and shape.matmul_parameters <= most_weights
     ]
     return fitting[-1] if fitting else next(iter(shapes))

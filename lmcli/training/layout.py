@@ -71,10 +71,15 @@ def pieces_of(context: int) -> int:
     return max((n for n in numbers if context % n == 0 and context // n >= SHORTEST_PIECE), default=1)
 
 
+def has_common_words(train_tokens: int, vocab_size: int) -> bool:
+    """Whether no word of the vocabulary is rare."""
+    return train_tokens >= COMMON * vocab_size
+
+
 def dropout_for(epochs: float, train_tokens: int, vocab_size: int) -> float:
     """None while the text is new; the more often it comes again, the more, and sooner where words of the vocabulary are
     rare (docs/performance.md, Passes)."""
-    new = 3.5 if train_tokens < COMMON * vocab_size else 5.0
+    new = 5.0 if has_common_words(train_tokens, vocab_size) else 3.5
     return 0.0 if epochs < new else 0.1 if epochs < new + 1.5 else 0.2
 
 

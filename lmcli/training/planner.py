@@ -171,7 +171,9 @@ class _Planner:
         return self._probe(rung, tokens, measure, seconds)
 
     def _rung(self, tokens_seen: dict[Rung, float], enough: float = math.inf) -> Rung:
-        return ladder.largest(self._shapes, tokens_seen, self._corpus.train_tokens, enough)
+        train_tokens = self._corpus.train_tokens
+        most = ladder.weights_per_token(train_tokens, self._corpus.vocab_size) * train_tokens
+        return ladder.largest(self._shapes, tokens_seen, most, enough)
 
     def _affordable(self, efforts: float) -> Rung:
         """The largest rung that sees enough tokens for so many efforts."""

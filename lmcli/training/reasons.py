@@ -68,9 +68,10 @@ def _next(plan: Plan, corpus: Corpus, shape: Shape, larger: list[Shape]) -> str:
         return "; there is no larger one in the list"
     other = larger[0]
     weights, name = other.matmul_parameters, f"{other.depth} x {other.width}"
-    most = ladder.WEIGHTS_PER_TOKEN * corpus.train_tokens
+    each = ladder.weights_per_token(corpus.train_tokens, corpus.vocab_size)
+    most = each * corpus.train_tokens
     if weights > most:
-        return f"; {name} has more than {ladder.WEIGHTS_PER_TOKEN:g} weights for each token of the corpus"
+        return f"; {name} has more than {each:g} weights for each token of the corpus"
     seen = plan.pace.steps * plan.batching.tokens
     if plan.budget:  # in the same time a larger shape sees fewer
         seen = round(seen * shape.flops_per_token(shape.context) / other.flops_per_token(shape.context))

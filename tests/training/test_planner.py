@@ -141,6 +141,13 @@ def test_a_time_budget_takes_the_largest_shape_that_the_memory_holds(widest: int
         plan(width=512)
 
 
+def test_characters_get_a_smaller_shape_than_as_many_words() -> None:
+    """However much time there is."""
+    characters, words = Corpus(1_000_000, 100_000, 65), Corpus(1_000_000, 100_000, 4096)
+    found = [make(corpus, machine=Machine(20e12), length="2h").model for corpus in (characters, words)]
+    assert [(model.width, model.depth) for model in found] == [(256, 6), (384, 8)]
+
+
 def test_more_time_gives_a_model_that_is_not_smaller() -> None:
     sizes = [make(machine=Machine(100e9), length=length).parameters for length in ("20s", "2m", "20m", "2h")]
     assert sizes == sorted(sizes)
