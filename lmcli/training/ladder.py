@@ -41,8 +41,8 @@ makes too little (docs/performance.md has the runs)."""
 WEIGHTS_PER_TOKEN = 16.0
 """Weights for each different token, up to which larger shapes were seen to learn more from the same few passes."""
 WEIGHTS_PER_COMMON_TOKEN = 6.0
-"""The same where no word of the vocabulary is rare, as with characters, which say less each: on a million of them 8 x 384
-was behind 6 x 256 although it had three times as long."""
+"""The same where no word of the vocabulary is rare, as with characters, which say less each: on a million of them
+8 x 384 was behind 6 x 256 although it had three times as long."""
 
 
 OVERHEAD = 110
