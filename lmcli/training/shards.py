@@ -27,7 +27,8 @@ from lmcli.training.replicas import Replicas
 class Shards(Replicas):
     strategy = "fsdp"
     is_sharded = True
-    _has_idle_heads = False
+    _heads: frozenset[int] = frozenset()
+    """The identities of the weights outside of blocks, where a step may leave some unused."""
 
     def prepare(self, model: nn.Module, objective: Objective) -> Objective:
         """Cut rank 0's weights up, in place."""
@@ -38,24 +39,29 @@ class Shards(Replicas):
         for block in _blocks(model):
             fully_shard(block, mesh=mesh)
         fully_shard(whole, mesh=mesh, reshard_after_forward=True)
-        self._has_idle_heads = isinstance(objective, Mixed) and objective.has_idle_heads
+        may_idle = isinstance(objective, Mixed) and objective.has_idle_heads
         for module in whole.modules():
             if isinstance(module, FSDPModule):  # sums, where the default is the mean over the processes
                 module.set_force_sum_reduction_for_comms(True)
                 module.set_gradient_divide_factor(1.0)
-                if self._has_idle_heads:
+                if may_idle:
                     _reduce_idle_heads(module)
+        if may_idle:
+            inside = {id(parameter) for block in _blocks(model) for parameter in block.parameters()}
+            self._heads = frozenset(map(id, whole.parameters())) - inside
         return _ShardedObjective(whole, objective)
 
     def reduce(self, parameters: Sequence[nn.Parameter]) -> None:
         """Done already, in the backward pass. A head that no process has used in this step has no gradient, as in one
-        process, where some optimizers then leave it as it is."""
-        if not self._has_idle_heads:
+        process, where some optimizers then leave it as it is. (In blocks a gradient may be zero for other reasons: some
+        matrices begin as zeros.)"""
+        heads = [parameter for parameter in parameters if id(parameter) in self._heads]
+        if not heads:
             return
-        used = [p.grad is not None and bool(local(p.grad).any()) for p in parameters]
+        used = [parameter.grad is not None and bool(local(parameter.grad).any()) for parameter in heads]
         by_any = torch.tensor(used, dtype=torch.uint8)
         dist.all_reduce(by_any, dist.ReduceOp.MAX)
-        for parameter, is_used in zip(parameters, by_any.tolist(), strict=True):
+        for parameter, is_used in zip(heads, by_any.tolist(), strict=True):
             if not is_used:
                 parameter.grad = None
 
