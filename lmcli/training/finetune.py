@@ -179,7 +179,7 @@ class _Bench:
         return Base(dials, shape.vocab_size, sum(parameter.numel() for parameter in self._model.parameters()))
 
     def plan(self, elapsed: Callable[[], float]) -> Plan:
-        """`elapsed` is the time of a budget that is over."""
+        """The plan of a run that begins now; `elapsed` gives the seconds since its command began."""
         return plan_finetuning(self.rows, self.base, self._config, self.compute, elapsed, self.speed)
 
     def demand(self, batching: Batching) -> Demand:
